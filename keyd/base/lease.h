@@ -1,0 +1,90 @@
+// What a proxy asks of keyd and what it is told: the vocabulary of lease.proto in C++. Plain data.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "keyd/base/ids.h"
+#include "keyd/base/secret.h"
+
+namespace keypool {
+
+inline constexpr std::size_t kModelBytesMax = 128;
+inline constexpr std::size_t kExcludedMax = 64;  // of keys, and of projects, in one Acquire
+
+enum class Kind { kMetered, kUnmetered };
+
+struct AcquireCommand {
+  Kind kind = Kind::kMetered;
+  std::string model;  // without "models/"; may be empty when unmetered
+  std::vector<KeyId> exclude_keys;
+  std::vector<ProjectId> exclude_projects;
+};
+
+struct Grant {
+  LeaseId lease;
+  KeyId key;
+  SecretPtr secret;
+  ProjectId project;
+};
+
+enum class RefusalReason {
+  kNoKeys,
+  kAllDisabled,
+  kExhausted,
+  kAllExcluded,
+  kNotRetryable,
+  kLimitReached
+};
+
+struct Refusal {
+  RefusalReason reason;
+  std::optional<absl::Duration>
+      retry_after;                 // until the first project of the whole pool can take it
+  bool spent_for_the_day = false;  // every project is out of requests for the day
+  std::int64_t limit = 0;          // the limit in the way; see lease.proto
+  std::string message;
+};
+
+using AcquireReply = std::variant<Grant, Refusal>;
+
+struct QuotaViolation {
+  std::string quota_id;
+  std::string quota_metric;
+  std::string model;
+  std::optional<std::int64_t> quota_value;
+};
+
+// What the proxy saw upstream, without an opinion.
+struct AnswerFacts {
+  int http_status = 0;  // 0: no answer
+  std::string status;
+  std::string reason;
+  std::vector<QuotaViolation> violations;
+  std::optional<absl::Duration> retry_delay;
+};
+
+struct ReportCommand {
+  LeaseId lease;
+  Epoch epoch;
+  bool sent = true;
+  AnswerFacts facts;
+  // What was leased; used when the lease is of another epoch.
+  KeyId key;
+  std::string model;
+};
+
+enum class Settled { kNow, kLate, kDuplicate, kOtherEpoch };
+
+struct ReportReply {
+  Settled settled = Settled::kNow;
+  // Another key may help: true for a retryable blame, see blame.h. Only then is an Acquire of the
+  // same request granted.
+  bool retryable = false;
+};
+
+}  // namespace keypool

@@ -1,0 +1,71 @@
+// One declaration per setting serves flag, environment, TOML file, --help, --check-config and
+// --print-config.
+//
+// A setting named MAX_RETRIES is the environment variable MAX_RETRIES, the flag --max-retries and
+// the TOML key max_retries. A flag wins over the environment, the environment over the file, the
+// file over the default. All mistakes are gathered and told at once; nothing is clipped; an unknown
+// flag or an unknown key in the file is a mistake.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+
+namespace keypool {
+
+class Settings {
+ public:
+  // `program` and `summary` head the --help text.
+  Settings(std::string program, std::string summary);
+  ~Settings();
+  Settings(const Settings&) = delete;
+  Settings& operator=(const Settings&) = delete;
+
+  // Each Add* takes the value that `*target` has as the default. `help` is one or two sentences; it
+  // does not repeat name, default and bounds, which --help adds. `target` must outlive Parse.
+  void AddText(std::string name, std::string* target, std::string help);
+  // Never printed: --print-config shows only whether it is set. Has no flag, so that it is in no
+  // process list.
+  void AddSecretText(std::string name, std::string* target, std::string help);
+  void AddFlag(std::string name, bool* target, std::string help);
+  struct IntBounds {
+    std::int64_t min, max;
+  };
+  void AddInt(std::string name, std::int64_t* target, IntBounds bounds, std::string help);
+  // Whole or decimal seconds ("2", "0.5").
+  struct SecondsBounds {
+    double min, max;
+  };
+  void AddSeconds(std::string name, absl::Duration* target, SecondsBounds bounds, std::string help);
+  // A condition on several settings, run after all are read; its message names the settings.
+  void AddCheck(std::function<absl::Status()> check);
+
+  enum class Next { kRun, kExit };
+  struct Parsed {
+    Next next = Next::kRun;
+    int exit_code = 0;  // with kExit: 0 after --help, --version, --check-config, --print-config; 2
+                        // after a mistake
+    std::string out;    // for standard output
+    std::string err;    // for standard error: every mistake, a line each
+  };
+  using Environment = std::map<std::string, std::string>;
+  // Also understands --config FILE (and the environment variable CONFIG_FILE), --check-config,
+  // --print-config, --help, --version.
+  Parsed Parse(int argc, const char* const* argv, const Environment& environment);
+
+  // The environment of this process.
+  static Environment ProcessEnvironment();
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace keypool

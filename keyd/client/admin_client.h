@@ -1,0 +1,46 @@
+// The only way to the Admin service, blocking (poolctl) and with callbacks (the proxy's /admin
+// pages).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "keyd/base/admin.h"
+
+namespace keypool::client {
+
+struct AdminClientOptions {
+  std::string address;  // "unix:/path" or "unix:path"
+  absl::Duration timeout = absl::Seconds(5);
+};
+
+// Thread-safe. Errors: UNAVAILABLE (keyd cannot be reached; the address is named),
+// DEADLINE_EXCEEDED, and those of admin.proto.
+class AdminClient {
+ public:
+  static std::unique_ptr<AdminClient> Open(AdminClientOptions options);
+  // Callbacks of calls under way run with CANCELLED before it returns.
+  virtual ~AdminClient() = default;
+
+  // The callbacks run once each, on a thread of gRPC's.
+  template <class T>
+  using Done = std::function<void(absl::StatusOr<T>)>;
+  virtual void Status(StatusQuery query, Done<PoolStatus> done) = 0;
+  virtual void Key(KeyId id, std::string model, Done<KeyStatus> done) = 0;
+  virtual void AddKey(AddKeyCommand command, Done<KeyStatus> done) = 0;
+  virtual void RemoveKey(KeyId id, std::function<void(absl::Status)> done) = 0;
+  virtual void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) = 0;
+  virtual void EnableKey(KeyId id, Done<KeyStatus> done) = 0;
+  virtual void Reset(ResetCommand command, Done<std::int64_t> done) = 0;
+
+  // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
+  // OK) or the stream ends.
+  virtual absl::Status Watch(StatusQuery query, absl::Duration min_interval,
+                             std::function<bool(PoolStatus)> on_status) = 0;
+};
+
+}  // namespace keypool::client

@@ -1,0 +1,79 @@
+// The one writer: a thread that owns the pool, a mailbox in front, a store behind.
+//
+// It takes all commands that wait, applies them, commits their mutations as one batch, and hands
+// out the replies after the commit: nothing that was answered is lost when keyd is killed.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "keyd/base/clock.h"
+#include "keyd/policy/types.h"
+#include "keyd/store/store.h"
+
+namespace keypool::engine {
+
+struct Options {
+  policy::PoolConfig pool;
+  store::Durability durability = store::Durability::kProcess;  // admin changes are always kPower
+  std::size_t mailbox_max = 65'536;                            // commands that wait
+  std::uint64_t seed = 0;                                      // of the policy's rng; 0: random
+};
+
+// One element of a Session message or one unary call. `tag` is the caller's and comes back with the
+// reply.
+struct LeaseCommand {
+  std::uint64_t tag = 0;
+  std::variant<AcquireCommand, ReportCommand> command;
+  // The report of the attempt before, applied first (AcquireRequest.previous).
+  std::optional<ReportCommand> previous;
+};
+struct LeaseReply {
+  std::uint64_t tag = 0;
+  std::variant<AcquireReply, ReportReply> reply;
+};
+
+// Thread-safe. Callbacks run on the engine's or the store's thread, once each, and must not block
+// or call back into ~Engine. After a failed commit every command is answered UNAVAILABLE and Health
+// says why.
+class Engine {
+ public:
+  // Loads the store, restores the pool and starts the thread. `clock` and `store` must outlive it.
+  // Errors: those of Store::Load and Pool::Restore.
+  static absl::StatusOr<std::unique_ptr<Engine>> Start(const Options& options, const Clock& clock,
+                                                       store::Store& store);
+  // Stop, then waits for its thread.
+  virtual ~Engine() = default;
+
+  using LeaseDone = std::function<void(absl::Status, std::vector<LeaseReply>)>;
+  // All replies of one call come back in one `done`, in the order of the commands. Errors:
+  // UNAVAILABLE (stopping, or the store failed), RESOURCE_EXHAUSTED (the mailbox is full); then no
+  // reply is given.
+  virtual void Post(std::vector<LeaseCommand> commands, LeaseDone done) = 0;
+
+  template <class T>
+  using Done = std::function<void(absl::StatusOr<T>)>;
+  virtual void AddKey(AddKeyCommand command, Done<KeyStatus> done) = 0;
+  virtual void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) = 0;
+  virtual void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) = 0;
+  virtual void EnableKey(EnableKeyCommand command, Done<KeyStatus> done) = 0;
+  virtual void Reset(ResetCommand command, Done<std::int64_t> done) = 0;
+  virtual void Status(StatusQuery query, Done<PoolStatus> done) = 0;
+  virtual void Key(KeyId id, std::string model, Done<KeyStatus> done) = 0;
+
+  // OK while it can grant; else why not.
+  virtual absl::Status Health() const = 0;
+  // Runs `on_change` on the engine's thread whenever Health leaves OK. Set before serving.
+  virtual void OnUnhealthy(std::function<void(absl::Status)> on_change) = 0;
+  // Grows with every change that a status would show. For Watch.
+  virtual std::uint64_t ChangeCount() const = 0;
+
+  // Answers what is in the mailbox, commits, and takes no more. Idempotent; blocks until done.
+  virtual void Stop() = 0;
+};
+
+}  // namespace keypool::engine

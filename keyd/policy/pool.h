@@ -1,0 +1,69 @@
+// The key pool: every rule of keys, projects, buckets and leases, with time as an argument.
+//
+//   AcquireReply reply = pool.Apply(AcquireCommand{…}, now, rng, &mutations);
+//   // commit `mutations`, then hand out `reply`
+//
+// Pure: no clock, I/O, log, lock or global. The same commands, times and rng give the same replies
+// and mutations. Not thread-safe: the engine is the only caller. Times handed in must not go back
+// on the monotonic clock; the wall clock may jump.
+//
+// What Apply promises: a reply may be handed out only after the mutations of this and of all
+// earlier calls are committed. Restoring from what was committed never counts less than what was
+// granted.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/random/bit_gen_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "keyd/policy/types.h"
+
+namespace keypool::policy {
+
+class Pool {
+ public:
+  // Takes up where the store left off. Appends what must be written before the first grant. Errors:
+  // DATA_LOSS when records contradict each other (the record is named).
+  static absl::StatusOr<std::unique_ptr<Pool>> Restore(const PoolConfig& config, Snapshot snapshot,
+                                                       const Now& now, Mutations* mutations);
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Picks the project with most requests left today, then most left this minute, then least
+  // recently used; inside it the least recently used active key. O(log n) in keys; at most a
+  // bounded number of due changes are caught up with.
+  AcquireReply Apply(const AcquireCommand& command, const Now& now, absl::BitGenRef rng,
+                     Mutations* mutations);
+  // Ends a lease at most once; cools what the facts blame.
+  ReportReply Apply(const ReportCommand& command, const Now& now, absl::BitGenRef rng,
+                    Mutations* mutations);
+
+  // Errors: see admin.proto.
+  absl::StatusOr<KeyId> Apply(const AddKeyCommand& command, const Now& now, Mutations* mutations);
+  absl::Status Apply(const RemoveKeyCommand& command, const Now& now, Mutations* mutations);
+  absl::Status Apply(const DisableKeyCommand& command, const Now& now, Mutations* mutations);
+  absl::Status Apply(const EnableKeyCommand& command, const Now& now, Mutations* mutations);
+  // The number of buckets that were reset.
+  absl::StatusOr<std::int64_t> Apply(const ResetCommand& command, const Now& now,
+                                     Mutations* mutations);
+
+  // Expires leases, turns the day, catches up with due changes, in bounded steps. True: call again
+  // soon, more is due.
+  bool Tick(const Now& now, Mutations* mutations);
+
+  PoolStatus Status(const StatusQuery& query, const Now& now) const;
+  // Errors: NOT_FOUND.
+  absl::StatusOr<KeyStatus> Key(KeyId id, std::string_view model, const Now& now) const;
+  // The id of the key with this secret.
+  std::optional<KeyId> Find(const Secret& secret) const;
+
+ private:
+  struct State;
+  explicit Pool(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace keypool::policy

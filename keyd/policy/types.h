@@ -1,0 +1,107 @@
+// The words of the pool: what limits it and what is remembered; what is asked and answered is in
+// base/lease.h and base/admin.h. Plain data, no behaviour.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "keyd/base/admin.h"
+#include "keyd/base/clock.h"
+#include "keyd/base/ids.h"
+#include "keyd/base/lease.h"
+#include "keyd/base/secret.h"
+
+namespace keypool::policy {
+
+// --- What limits a bucket
+// -----------------------------------------------------------------------------------------
+
+struct Limits {
+  std::int64_t requests_per_minute = 10;
+  std::int64_t requests_per_day = 250;
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+struct PoolConfig {
+  Limits default_limits;
+  // A request may leave this long after its grant; minute windows are charged this much longer, so
+  // that what Google sees stays inside the limit too.
+  absl::Duration send_by = absl::Milliseconds(500);
+  // An open lease without a report expires after this; it stays counted.
+  absl::Duration lease_time_to_live = absl::Minutes(10);
+  // An expired lease is still known this long, so that a late report finds it.
+  absl::Duration late_report_grace = absl::Minutes(50);
+  std::size_t keys_max = 200'000;
+  std::size_t leases_max = 262'144;  // open and expired together
+  std::size_t models_max = 2'048;    // distinct model names tracked at a time
+  // America/Los_Angeles from the machine's tzdata; the day of Google's daily quotas.
+  absl::TimeZone pacific;
+};
+
+// --- What is remembered: records are written whole, the last one wins
+// ---------------------------------------------------
+
+struct KeyRecord {
+  KeyId id;
+  ProjectId project;
+  SecretPtr secret;
+  bool active = true;
+  std::string disabled_reason;
+  absl::Time disabled_at;
+  absl::Time added_at;
+};
+
+// Grants of one moment in a minute window.
+struct Charge {
+  absl::Time at;
+  std::int64_t count = 0;
+};
+
+// Quota state of one (project, model) as the store has it. It never says less than what was
+// granted: counts include a block that may not have been granted yet (`ahead`).
+struct BucketRecord {
+  ProjectId project;
+  std::string model;
+  // Pacific civil day, as days since 1970-01-01, and the requests granted on it, `ahead` included.
+  std::int64_t day = 0;
+  std::int64_t day_used = 0;
+  // Grants that still weigh on the minute, oldest first, without `ahead`.
+  std::vector<Charge> minute;
+  // Promised beyond `minute`, at times unknown to the store: after a restart charged to the present
+  // minute.
+  std::int64_t ahead = 0;
+  // Cooldown; absl::InfinitePast() when none.
+  absl::Time cooling_until = absl::InfinitePast();
+  std::string cooling_reason;
+};
+
+// The next id to hand out, so that ids of removed keys stay unused.
+struct PoolRecord {
+  KeyId next_key{1};
+};
+
+struct BucketName {
+  ProjectId project;
+  std::string model;
+};
+
+struct Snapshot {
+  Epoch epoch;  // of this reign: one more than the last
+  PoolRecord pool;
+  std::vector<KeyRecord> keys;
+  std::vector<BucketRecord> buckets;
+};
+
+struct DeleteKey {
+  KeyId id;
+};
+struct DeleteBucket {
+  BucketName name;
+};
+using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, DeleteKey, DeleteBucket>;
+using Mutations = std::vector<Mutation>;
+
+}  // namespace keypool::policy

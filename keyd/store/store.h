@@ -1,0 +1,40 @@
+// Where the pool is remembered: asynchronous and fenced, so that a remote store fits behind the
+// same interface.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "keyd/policy/types.h"
+
+namespace keypool::store {
+
+enum class Durability {
+  kProcess,  // survives the end of the process, kill -9 included
+  kPower,    // survives a loss of power too: fsynced before `done`
+};
+
+// Thread-safe. One reign at a time: Load begins one and ends every earlier one.
+class Store {
+ public:
+  // Runs once, on a thread of the store's, in the order of the commits; must not block.
+  using Done = std::function<void(absl::Status)>;
+
+  // Waits for commits under way; their `done` have all run when it returns.
+  virtual ~Store() = default;
+
+  // Begins a reign: takes the next epoch, durably, and returns everything. Blocks. Errors:
+  // DATA_LOSS (what is there cannot be read; nothing was changed), UNAVAILABLE (the medium).
+  virtual absl::StatusOr<policy::Snapshot> Load() = 0;
+
+  // Writes all of a batch or nothing. Repeating it changes nothing: records are written whole.
+  // Commits take effect in the order of the calls. Errors: FAILED_PRECONDITION (`epoch` is not the
+  // present reign: somebody else took over; nothing was written), UNAVAILABLE (the medium; after
+  // one, every later commit of this reign fails too, because what is on the medium is no longer
+  // known).
+  virtual void Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) = 0;
+};
+
+}  // namespace keypool::store
