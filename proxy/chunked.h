@@ -1,0 +1,48 @@
+// Chunked transfer coding, in both directions, without copying.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace keypool::proxy {
+
+// Decodes a chunked body piece by piece. Strict: CRLF only, at most 16 hex digits, extensions and
+// trailers are skipped and bounded (kExtensionBytesMax a chunk, kTrailerBytesMax in all).
+class ChunkedDecoder {
+ public:
+  static constexpr std::size_t kExtensionBytesMax = 256;
+  static constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+
+  enum class State { kMore, kDone, kInvalid };
+  struct Step {
+    State state = State::kMore;
+    std::size_t consumed = 0;  // bytes of the input that are dealt with
+    std::string_view data;     // payload, a part of the consumed input; may be empty
+  };
+  // Takes the next piece of `input` up to the end of one run of payload. Call again with the rest
+  // while state is kMore and input is left. After kDone `consumed` ends exactly behind the body.
+  Step Feed(std::string_view input);
+
+ private:
+  enum class At : std::uint8_t;
+  std::uint64_t left_ = 0;
+  std::uint32_t line_bytes_ = 0;
+  std::uint8_t at_ = 0;
+  std::uint8_t digits_ = 0;
+};
+
+// "1a2b\r\n" in front of a chunk of `size` bytes (not 0). A chunk ends with "\r\n", a body with
+// "0\r\n\r\n".
+class ChunkHead {
+ public:
+  explicit ChunkHead(std::uint64_t size);
+  std::string_view view() const { return {text_.data(), size_}; }
+
+ private:
+  std::array<char, 20> text_;
+  std::uint8_t size_ = 0;
+};
+
+}  // namespace keypool::proxy

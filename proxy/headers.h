@@ -1,0 +1,37 @@
+// The heads that are sent on. Every field in them is one that was decided to be sent.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "keyd/base/secret.h"
+#include "proxy/http_types.h"
+#include "proxy/request_plan.h"
+
+namespace keypool::proxy {
+
+// How the body goes out, which may differ from how it came in.
+struct OutBody {
+  Framing framing = Framing::kNone;
+  std::uint64_t size = 0;  // with kSized
+};
+
+// Appends the head for upstream: the client's fields in their order and spelling, without
+// hop-by-hop fields, without any client credential (x-goog-api-key, authorization,
+// x-goog-user-project, cookie), Host replaced, Expect removed, framing as `body` says, and exactly
+// one key.
+void AppendUpstreamHead(const RequestHead& head, const Plan& plan, std::string_view upstream_host,
+                        const Secret& key, OutBody body, std::string* out);
+
+// Appends the head for the client: upstream's status, reason and fields in their order and
+// spelling, without hop-by-hop fields and alt-svc, framing as `body` says, "Connection: close"
+// unless `keep_alive`.
+struct ClientHeadOptions {
+  OutBody body;
+  bool keep_alive = true;
+  int client_minor_version = 1;
+};
+void AppendClientHead(const ResponseHead& head, const ClientHeadOptions& options, std::string* out);
+
+}  // namespace keypool::proxy
