@@ -16,6 +16,9 @@ namespace keypool {
 struct AddKeyCommand {
   SecretPtr secret;
   std::optional<ProjectId> project;  // none: a project of its own
+  // From the settings at the start, not from an operator: a key that was removed stays removed
+  // (FAILED_PRECONDITION). Never set from the wire.
+  bool imported = false;
 };
 struct RemoveKeyCommand {
   KeyId key;

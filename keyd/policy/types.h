@@ -35,8 +35,9 @@ struct PoolConfig {
   // An expired lease is still known this long, so that a late report finds it.
   absl::Duration late_report_grace = absl::Minutes(50);
   std::size_t keys_max = 200'000;
-  std::size_t leases_max = 262'144;  // open and expired together
-  std::size_t models_max = 2'048;    // distinct model names tracked at a time
+  std::size_t leases_max = 262'144;   // open and expired together
+  std::size_t removed_max = 200'000;  // RemovedKeyRecords; beyond, the lowest id is forgotten
+  std::size_t models_max = 2'048;     // distinct model names tracked at a time
   // America/Los_Angeles from the machine's tzdata; the day of Google's daily quotas.
   absl::TimeZone pacific;
 };
@@ -83,6 +84,13 @@ struct PoolRecord {
   KeyId next_key{1};
 };
 
+// A key that was removed. An import at the start does not bring it back; adding it explicitly does,
+// and forgets this record. One for a secret at most.
+struct RemovedKeyRecord {
+  KeyId id;                 // that the key had
+  std::string fingerprint;  // SecretFingerprint of its secret: 32 bytes
+};
+
 struct BucketName {
   ProjectId project;
   std::string model;
@@ -93,6 +101,7 @@ struct Snapshot {
   PoolRecord pool;
   std::vector<KeyRecord> keys;
   std::vector<BucketRecord> buckets;
+  std::vector<RemovedKeyRecord> removed;  // in any order
 };
 
 struct DeleteKey {
@@ -101,7 +110,11 @@ struct DeleteKey {
 struct DeleteBucket {
   BucketName name;
 };
-using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, DeleteKey, DeleteBucket>;
+struct DeleteRemovedKey {
+  KeyId id;
+};
+using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, DeleteKey, DeleteBucket,
+                              RemovedKeyRecord, DeleteRemovedKey>;
 using Mutations = std::vector<Mutation>;
 
 }  // namespace keypool::policy
