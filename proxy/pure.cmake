@@ -1,0 +1,1 @@
+# The proxy's pure part: heads, bodies and plans as functions of bytes. No I/O, no clock.
