@@ -71,6 +71,8 @@ struct PoolSummary {
   std::int64_t projects_total = 0;
   std::int64_t leases_open = 0;
   absl::Time day_resets_at;
+  std::string
+      advice;  // what the operator should do next, if anything; filled by rpc, not by policy
 };
 
 struct StatusQuery {

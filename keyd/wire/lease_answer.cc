@@ -1,0 +1,175 @@
+// What keyd answers to a proxy.
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+#include "keyd/wire/lease_wire.h"
+#include "keyd/wire/text.h"
+
+namespace keypool::wire {
+namespace {
+
+absl::Status NotUnderstood(std::string_view field) {
+  return absl::InternalError(
+      absl::StrCat("keyd's answer is not understood: ", ToAbsl(field),
+                   "; keyd and this program are of versions that do not fit"));
+}
+
+std::uint32_t Milliseconds32(absl::Duration d) {
+  constexpr std::int64_t max = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(absl::ToInt64Milliseconds(d), 0, max));
+}
+
+v1::Refused::Reason EncodeReason(RefusalReason reason) {
+  switch (reason) {
+    case RefusalReason::kNoKeys:
+      return v1::Refused::REASON_NO_KEYS;
+    case RefusalReason::kAllDisabled:
+      return v1::Refused::REASON_ALL_DISABLED;
+    case RefusalReason::kExhausted:
+      return v1::Refused::REASON_EXHAUSTED;
+    case RefusalReason::kAllExcluded:
+      return v1::Refused::REASON_ALL_EXCLUDED;
+    case RefusalReason::kNotRetryable:
+      return v1::Refused::REASON_NOT_RETRYABLE;
+    case RefusalReason::kLimitReached:
+      return v1::Refused::REASON_LIMIT_REACHED;
+  }
+  return v1::Refused::REASON_UNSPECIFIED;
+}
+
+std::optional<RefusalReason> DecodeReason(v1::Refused::Reason reason) {
+  switch (reason) {
+    case v1::Refused::REASON_NO_KEYS:
+      return RefusalReason::kNoKeys;
+    case v1::Refused::REASON_ALL_DISABLED:
+      return RefusalReason::kAllDisabled;
+    case v1::Refused::REASON_EXHAUSTED:
+      return RefusalReason::kExhausted;
+    case v1::Refused::REASON_ALL_EXCLUDED:
+      return RefusalReason::kAllExcluded;
+    case v1::Refused::REASON_NOT_RETRYABLE:
+      return RefusalReason::kNotRetryable;
+    case v1::Refused::REASON_LIMIT_REACHED:
+      return RefusalReason::kLimitReached;
+    default:
+      return std::nullopt;
+  }
+}
+
+void EncodeGrant(const Grant& grant, const GrantTerms& terms, v1::Granted* out) {
+  out->set_lease_id(grant.lease.value());
+  out->set_epoch(terms.epoch.value());
+  out->set_key_id(ToString(grant.key));
+  const std::string_view secret = grant.secret->Reveal();
+  out->set_secret(secret.data(), secret.size());
+  out->set_project_id(grant.project.value());
+  out->set_send_by_ms(Milliseconds32(terms.send_by));
+  out->set_time_to_live_ms(Milliseconds32(terms.time_to_live));
+}
+
+void EncodeRefusal(const Refusal& refusal, v1::Refused* out) {
+  out->set_reason(EncodeReason(refusal.reason));
+  if (refusal.retry_after) {
+    // Rounded up: a proxy that comes back a moment too early is refused again.
+    const absl::Duration wait = absl::Ceil(*refusal.retry_after, absl::Milliseconds(1));
+    out->set_retry_after_ms(
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, absl::ToInt64Milliseconds(wait))));
+  }
+  out->set_spent_for_the_day(refusal.spent_for_the_day);
+  out->set_limit_requests(static_cast<std::uint64_t>(std::max<std::int64_t>(0, refusal.limit)));
+  out->set_message(ClipText(refusal.message, kRefusalMessageBytesMax));
+}
+
+absl::StatusOr<Granted> DecodeGrant(const v1::Granted& in) {
+  const std::optional<KeyId> key = ParseKeyId(in.key_id());
+  if (!key) return NotUnderstood("granted.key_id");
+  if (in.lease_id() == 0) return NotUnderstood("granted.lease_id");
+  if (in.epoch() == 0) return NotUnderstood("granted.epoch");
+  if (in.secret().empty()) return NotUnderstood("granted.secret");
+  Granted granted;
+  granted.grant = {LeaseId(in.lease_id()), *key, std::make_shared<const Secret>(in.secret()),
+                   ProjectId(in.project_id())};
+  granted.epoch = Epoch(in.epoch());
+  granted.send_by = absl::Milliseconds(in.send_by_ms());
+  granted.waited = absl::Milliseconds(in.waited_ms());
+  granted.time_to_live = absl::Milliseconds(in.time_to_live_ms());
+  return granted;
+}
+
+absl::StatusOr<Refusal> DecodeRefusal(const v1::Refused& in) {
+  const std::optional<RefusalReason> reason = DecodeReason(in.reason());
+  if (!reason) return NotUnderstood("refused.reason");
+  constexpr std::uint64_t max = std::numeric_limits<std::int64_t>::max();
+  Refusal refusal{*reason, std::nullopt, false, 0, {}};
+  if (in.has_retry_after_ms()) {
+    refusal.retry_after =
+        absl::Milliseconds(static_cast<std::int64_t>(std::min(in.retry_after_ms(), max)));
+  }
+  refusal.spent_for_the_day = in.spent_for_the_day();
+  refusal.limit = static_cast<std::int64_t>(std::min(in.limit_requests(), max));
+  refusal.message = in.message();
+  return refusal;
+}
+
+}  // namespace
+
+void Encode(const AcquireReply& reply, const GrantTerms& terms, v1::AcquireResponse* out) {
+  if (const Grant* grant = std::get_if<Grant>(&reply)) {
+    EncodeGrant(*grant, terms, out->mutable_granted());
+  } else if (const Refusal* refusal = std::get_if<Refusal>(&reply)) {
+    EncodeRefusal(*refusal, out->mutable_refused());
+  }
+}
+
+absl::StatusOr<AcquireAnswer> Decode(const v1::AcquireResponse& in) {
+  switch (in.result_case()) {
+    case v1::AcquireResponse::kGranted: {
+      absl::StatusOr<Granted> granted = DecodeGrant(in.granted());
+      if (!granted.ok()) return granted.status();
+      return AcquireAnswer(*std::move(granted));
+    }
+    case v1::AcquireResponse::kRefused: {
+      absl::StatusOr<Refusal> refusal = DecodeRefusal(in.refused());
+      if (!refusal.ok()) return refusal.status();
+      return AcquireAnswer(*std::move(refusal));
+    }
+    case v1::AcquireResponse::RESULT_NOT_SET:
+      break;
+  }
+  return NotUnderstood("result");
+}
+
+v1::ReportResponse::Settled Encode(Settled settled) {
+  switch (settled) {
+    case Settled::kNow:
+      return v1::ReportResponse::SETTLED_NOW;
+    case Settled::kLate:
+      return v1::ReportResponse::SETTLED_LATE;
+    case Settled::kDuplicate:
+      return v1::ReportResponse::SETTLED_DUPLICATE;
+    case Settled::kOtherEpoch:
+      return v1::ReportResponse::SETTLED_OTHER_EPOCH;
+  }
+  return v1::ReportResponse::SETTLED_UNSPECIFIED;
+}
+
+absl::StatusOr<Settled> Decode(v1::ReportResponse::Settled in) {
+  switch (in) {
+    case v1::ReportResponse::SETTLED_NOW:
+      return Settled::kNow;
+    case v1::ReportResponse::SETTLED_LATE:
+      return Settled::kLate;
+    case v1::ReportResponse::SETTLED_DUPLICATE:
+      return Settled::kDuplicate;
+    case v1::ReportResponse::SETTLED_OTHER_EPOCH:
+      return Settled::kOtherEpoch;
+    default:
+      return NotUnderstood("settled");
+  }
+}
+
+}  // namespace keypool::wire

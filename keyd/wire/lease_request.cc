@@ -1,0 +1,202 @@
+// What a proxy asks: Acquire and Report.
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+#include "keyd/wire/lease_wire.h"
+#include "keyd/wire/text.h"
+
+namespace keypool::wire {
+namespace {
+
+absl::Status Invalid(std::string_view field, std::string_view rule) {
+  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", ToAbsl(rule)));
+}
+
+absl::Status CheckModel(std::string_view model, bool may_be_empty) {
+  if (model.size() > kModelBytesMax) return Invalid("model", "at most 128 bytes");
+  if (model.empty() && !may_be_empty) {
+    return Invalid("model", "may be empty for KIND_UNMETERED only");
+  }
+  if (HasControlByte(model)) return Invalid("model", "no control characters");
+  return absl::OkStatus();
+}
+
+bool IsProject(std::string_view text) {
+  if (IsDeclarableProject(text)) return true;
+  return text.size() > 1 && text[0] == '~' && ParseKeyId(text.substr(1)).has_value();
+}
+
+std::int64_t ToInt64(std::uint64_t v) {
+  constexpr std::uint64_t max = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(v, max));
+}
+
+std::uint64_t ToMilliseconds(absl::Duration d) {
+  return static_cast<std::uint64_t>(
+      absl::ToInt64Milliseconds(std::clamp(d, absl::ZeroDuration(), kRetryDelayMax)));
+}
+
+void EncodeFacts(const AnswerFacts& facts, v1::AnswerFacts* out) {
+  out->set_http_status(static_cast<std::uint32_t>(facts.http_status));
+  if (!facts.status.empty()) out->set_status(ClipText(facts.status, kStatusBytesMax));
+  if (!facts.reason.empty()) out->set_reason(ClipText(facts.reason, kReasonBytesMax));
+  for (const QuotaViolation& v : facts.violations) {
+    if (out->violations_size() == static_cast<int>(kViolationsMax)) break;
+    v1::QuotaViolation* violation = out->add_violations();
+    violation->set_quota_id(ClipText(v.quota_id, kViolationTextBytesMax));
+    violation->set_quota_metric(ClipText(v.quota_metric, kViolationTextBytesMax));
+    violation->set_model(ClipText(v.model, kViolationTextBytesMax));
+    if (v.quota_value) {
+      violation->set_quota_value(
+          static_cast<std::uint64_t>(std::max<std::int64_t>(0, *v.quota_value)));
+    }
+  }
+  if (facts.retry_delay) out->set_retry_delay_ms(ToMilliseconds(*facts.retry_delay));
+}
+
+absl::StatusOr<QuotaViolation> DecodeViolation(const v1::QuotaViolation& in) {
+  if (std::max({in.quota_id().size(), in.quota_metric().size(), in.model().size()}) >
+      kViolationTextBytesMax) {
+    return Invalid("facts.violations", "strings of at most 256 bytes");
+  }
+  QuotaViolation v{in.quota_id(), in.quota_metric(), in.model(), std::nullopt};
+  if (in.has_quota_value()) v.quota_value = ToInt64(in.quota_value());
+  return v;
+}
+
+absl::StatusOr<AnswerFacts> DecodeFacts(const v1::AnswerFacts& in) {
+  if (in.http_status() < 100 || in.http_status() > 599) {
+    return Invalid("facts.http_status", "100 to 599");
+  }
+  if (in.status().size() > kStatusBytesMax) return Invalid("facts.status", "at most 64 bytes");
+  if (in.reason().size() > kReasonBytesMax) return Invalid("facts.reason", "at most 128 bytes");
+  if (in.violations_size() > static_cast<int>(kViolationsMax)) {
+    return Invalid("facts.violations", "at most 16");
+  }
+  AnswerFacts facts;
+  facts.http_status = static_cast<int>(in.http_status());
+  facts.status = in.status();
+  facts.reason = in.reason();
+  for (const v1::QuotaViolation& v : in.violations()) {
+    absl::StatusOr<QuotaViolation> violation = DecodeViolation(v);
+    if (!violation.ok()) return violation.status();
+    facts.violations.push_back(*std::move(violation));
+  }
+  if (in.has_retry_delay_ms()) {
+    facts.retry_delay = std::min(absl::Milliseconds(ToInt64(in.retry_delay_ms())), kRetryDelayMax);
+  }
+  return facts;
+}
+
+}  // namespace
+
+absl::Status Check(const AcquireCommand& command) {
+  if (!IsUtf8(command.model)) return Invalid("model", "must be UTF-8");
+  KP_RETURN_IF_ERROR(CheckModel(command.model, command.kind == Kind::kUnmetered));
+  if (command.exclude_keys.size() > kExcludedMax) return Invalid("exclude_key_ids", "at most 64");
+  if (command.exclude_projects.size() > kExcludedMax) {
+    return Invalid("exclude_project_ids", "at most 64");
+  }
+  for (KeyId key : command.exclude_keys) {
+    if (key == KeyId()) return Invalid("exclude_key_ids", "key_0 is no key");
+  }
+  for (const ProjectId& project : command.exclude_projects) {
+    if (!IsProject(project.value())) return Invalid("exclude_project_ids", "not a project id");
+  }
+  return absl::OkStatus();
+}
+
+void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& previous,
+            v1::AcquireRequest* out) {
+  out->set_kind(command.kind == Kind::kMetered ? v1::KIND_METERED : v1::KIND_UNMETERED);
+  out->set_model(command.model);
+  for (KeyId key : command.exclude_keys) out->add_exclude_key_ids(ToString(key));
+  for (const ProjectId& project : command.exclude_projects) {
+    out->add_exclude_project_ids(project.value());
+  }
+  if (previous) Encode(*previous, out->mutable_previous());
+}
+
+absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
+  AcquireCall call;
+  if (in.kind() != v1::KIND_METERED && in.kind() != v1::KIND_UNMETERED) {
+    return Invalid("kind", "KIND_METERED or KIND_UNMETERED");
+  }
+  call.command.kind = in.kind() == v1::KIND_METERED ? Kind::kMetered : Kind::kUnmetered;
+  KP_RETURN_IF_ERROR(CheckModel(in.model(), call.command.kind == Kind::kUnmetered));
+  call.command.model = in.model();
+  if (in.exclude_key_ids_size() > static_cast<int>(kExcludedMax)) {
+    return Invalid("exclude_key_ids", "at most 64");
+  }
+  if (in.exclude_project_ids_size() > static_cast<int>(kExcludedMax)) {
+    return Invalid("exclude_project_ids", "at most 64");
+  }
+  for (const std::string& text : in.exclude_key_ids()) {
+    const std::optional<KeyId> key = ParseKeyId(text);
+    if (!key) return Invalid("exclude_key_ids", "not a key id such as key_7");
+    call.command.exclude_keys.push_back(*key);
+  }
+  for (const std::string& text : in.exclude_project_ids()) {
+    if (!IsProject(text)) return Invalid("exclude_project_ids", "not a project id");
+    call.command.exclude_projects.emplace_back(text);
+  }
+  if (in.has_previous()) {
+    absl::StatusOr<ReportCommand> previous = Decode(in.previous());
+    if (!previous.ok()) return Annotate(previous.status(), "previous");
+    call.previous = *std::move(previous);
+  }
+  return call;
+}
+
+void Encode(const ReportCommand& command, v1::ReportRequest* out) {
+  out->set_lease_id(command.lease.value());
+  out->set_epoch(command.epoch.value());
+  out->set_sent(command.sent);
+  if (command.facts.http_status != 0) EncodeFacts(command.facts, out->mutable_facts());
+  if (command.key.value() != 0) out->set_key_id(ToString(command.key));
+  if (!HasControlByte(command.model)) out->set_model(ClipText(command.model, kModelBytesMax));
+}
+
+absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
+  ReportCommand command;
+  if (in.lease_id() == 0) return Invalid("lease_id", "missing");
+  if (in.epoch() == 0) return Invalid("epoch", "missing");
+  command.lease = LeaseId(in.lease_id());
+  command.epoch = Epoch(in.epoch());
+  command.sent = in.sent();
+  if (in.has_facts()) {
+    absl::StatusOr<AnswerFacts> facts = DecodeFacts(in.facts());
+    if (!facts.ok()) return facts.status();
+    command.facts = *std::move(facts);
+  }
+  if (!in.key_id().empty()) {
+    const std::optional<KeyId> key = ParseKeyId(in.key_id());
+    if (!key) return Invalid("key_id", "not a key id such as key_7");
+    command.key = *key;
+  }
+  KP_RETURN_IF_ERROR(CheckModel(in.model(), /*may_be_empty=*/true));
+  command.model = in.model();
+  return command;
+}
+
+std::size_t EncodedBytesMax(const ReportCommand& command) {
+  // Ids and numbers, status, reason, model, with tags and lengths.
+  constexpr std::size_t kFlat = 96 + kStatusBytesMax + kReasonBytesMax + kModelBytesMax;
+  constexpr std::size_t kViolation = 32 + 3 * kViolationTextBytesMax;
+  return kFlat + kViolation * std::min(command.facts.violations.size(), kViolationsMax);
+}
+
+std::size_t EncodedBytesMax(const AcquireCommand& command,
+                            const std::optional<ReportCommand>& previous) {
+  constexpr std::size_t kFlat = 64 + kModelBytesMax;
+  constexpr std::size_t kKey = 32;
+  constexpr std::size_t kProject = 8 + kProjectIdBytesMax;
+  return kFlat + kKey * command.exclude_keys.size() + kProject * command.exclude_projects.size() +
+         (previous ? 8 + EncodedBytesMax(*previous) : 0);
+}
+
+}  // namespace keypool::wire
