@@ -1,0 +1,83 @@
+// The Gemini API as far as clients of the pool use it: credentials, routes, quota, answers. No I/O.
+#pragma once
+
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tests/fakes/gemini/answers.h"
+#include "tests/fakes/gemini/http_message.h"
+#include "tests/fakes/gemini/quota.h"
+
+namespace keypool::fake {
+
+inline constexpr std::size_t kParsedBodyBytesMax = 4 * 1024 * 1024;
+
+// A request with its body, as far as it is kept.
+struct ApiRequest {
+  const RequestHead* head = nullptr;
+  std::string body;  // the first kParsedBodyBytesMax of it
+  std::int64_t body_bytes = 0;
+  std::string body_sha256;
+  absl::Time at;
+  std::string_view scheme = "http";
+};
+
+// Who asks for what; found out before the request is judged, so that a fault can be aimed.
+struct Subject {
+  std::vector<std::string> credentials;
+  std::string key;  // the only credential, or empty
+  std::string project;
+  std::string model;
+  // What follows the model's colon ("generateContent"), or the name of the resource ("files").
+  std::string method;
+  Shape shape = Shape::kUnary;
+  bool bearer = false;
+  bool openai = false;
+};
+
+// Not thread-safe.
+class GeminiApi {
+ public:
+  GeminiApi(QuotaOptions quota, std::set<std::string> models, absl::TimeZone pacific);
+
+  Subject Identify(const ApiRequest& request) const;
+  Reply Answer(const ApiRequest& request, const Subject& subject);
+
+  Quota& quota() { return quota_; }
+  void Reset();
+
+ private:
+  Reply NativeAnswer(const ApiRequest& request, const Subject& subject);
+  Reply OpenAiAnswer(const ApiRequest& request, const Subject& subject);
+  Reply Models(const ApiRequest& request, const Subject& subject) const;
+  Reply OpenAiModels(const Subject& subject) const;
+  Reply Upload(const ApiRequest& request);
+  Reply Files(const ApiRequest& request) const;
+  boost::json::value FileResource(const std::string& name) const;
+
+  struct File {
+    std::string display_name;
+    std::string mime_type;
+    std::int64_t bytes = 0;
+    std::string sha256;
+    absl::Time created;
+    std::string project;
+  };
+
+  Quota quota_;
+  std::set<std::string> models_;
+  std::map<std::string, File> files_;    // by "files/…"
+  std::map<std::string, File> uploads_;  // by upload_id
+  std::uint64_t answers_ = 0;
+};
+
+// The models that are there unless others are named.
+std::set<std::string> UsualModels();
+
+}  // namespace keypool::fake
