@@ -1,6 +1,6 @@
 // The only file that includes CLI11, which is heavy. It splits the command line and nothing else:
 // values stay text, and its exceptions stay here.
-#include <CLI/App.hpp>
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <utility>
 

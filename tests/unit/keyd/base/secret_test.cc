@@ -8,7 +8,9 @@ namespace keypool {
 namespace {
 
 template <class T>
-concept Printable = requires(std::ostream& out, const T& value) { out << value; };
+concept Printable = requires(std::ostream& out, const T& value) {
+  out << value;
+};
 
 TEST(Secret, CannotBePrintedOrCopied) {
   static_assert(!Printable<Secret>);
