@@ -37,9 +37,10 @@ struct LeaseReply {
   std::variant<AcquireReply, ReportReply> reply;
 };
 
-// Thread-safe. Callbacks run on the engine's or the store's thread, once each, and must not block
-// or call back into ~Engine. After a failed commit every command is answered UNAVAILABLE and Health
-// says why.
+// Thread-safe. Callbacks run once each, on the engine's or the store's thread, and must not block
+// or call Stop or ~Engine. A command that is turned away at the door (mailbox full, stopping) is
+// answered on the caller's own thread before the call returns: hold no lock that the callback
+// takes. After a failed commit every command is answered UNAVAILABLE and Health says why.
 class Engine {
  public:
   // Loads the store, restores the pool and starts the thread. `clock` and `store` must outlive it.
@@ -65,9 +66,9 @@ class Engine {
   virtual void Status(StatusQuery query, Done<PoolStatus> done) = 0;
   virtual void Key(KeyId id, std::string model, Done<KeyStatus> done) = 0;
 
-  // OK while it can grant; else why not.
+  // OK while it can grant; else why not: UNAVAILABLE, with the cause and the fix.
   virtual absl::Status Health() const = 0;
-  // Runs `on_change` on the engine's thread whenever Health leaves OK. Set before serving.
+  // Runs `on_change` on the engine's thread, once, when a commit fails. Not when Stop is called.
   virtual void OnUnhealthy(std::function<void(absl::Status)> on_change) = 0;
   // Grows with every change that a status would show. For Watch.
   virtual std::uint64_t ChangeCount() const = 0;

@@ -1,0 +1,280 @@
+#include "keyd/store/codec.h"
+
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "keyd/base/assert.h"
+#include "keyd/base/status.h"
+#include "keyd/store/record_fields.h"
+
+namespace keypool::store {
+namespace {
+
+using policy::BucketName;
+using policy::BucketRecord;
+using policy::Charge;
+using policy::KeyRecord;
+using policy::PoolRecord;
+using policy::RemovedKeyRecord;
+
+// Tags are part of the format: never renumber, never reuse.
+namespace key_tag {
+enum : std::uint8_t {
+  kId = 1,
+  kProject = 2,
+  kSecret = 3,
+  kActive = 4,
+  kDisabledReason = 5,
+  kDisabledAt = 6,
+  kAddedAt = 7,
+  kLastRequired = kAddedAt,
+};
+}
+namespace bucket_tag {
+enum : std::uint8_t {
+  kProject = 1,
+  kModel = 2,
+  kDay = 3,
+  kDayUsed = 4,
+  kMinute = 5,  // pairs of (nanoseconds after the charge before, count)
+  kAhead = 6,
+  kCoolingUntil = 7,
+  kCoolingReason = 8,
+  kLastRequired = kCoolingReason,
+};
+}
+namespace pool_tag {
+enum : std::uint8_t { kNextKey = 1, kLastRequired = kNextKey };
+}
+
+namespace removed_tag {
+enum : std::uint8_t { kId = 1, kFingerprint = 2, kLastRequired = kFingerprint };
+}
+
+absl::Status BadField(int tag, std::string_view what) {
+  return absl::DataLossError(absl::StrCat("field ", tag, " ", ToAbsl(what)));
+}
+
+// Hands every field to `read(field) → bool` (false: its value makes no sense). Tags 1 to
+// `last_required` must be there, all at most once; tags above are of a later version and skipped.
+template <class Read>
+absl::Status ReadFields(std::string_view bytes, int last_required, Read read) {
+  absl::StatusOr<FieldReader> reader = FieldReader::Open(bytes, kRecordVersion);
+  if (!reader.ok()) return reader.status();
+  std::uint32_t seen = 0;
+  while (true) {
+    absl::StatusOr<std::optional<Field>> field = reader->Next();
+    if (!field.ok()) return field.status();
+    if (!field->has_value()) break;
+    const int tag = (*field)->tag;
+    if (tag > last_required) continue;
+    if (seen & (1u << tag)) return BadField(tag, "is there twice");
+    seen |= 1u << tag;
+    if (!read(**field)) return BadField(tag, "has a value that makes no sense");
+  }
+  for (int tag = 1; tag <= last_required; ++tag) {
+    if (!(seen & (1u << tag))) return BadField(tag, "is missing");
+  }
+  return absl::OkStatus();
+}
+
+// One integer or time of a field into a target.
+bool Put(const Field& field, std::int64_t* target) {
+  const std::optional<std::int64_t> value = WholeInt(field.value);
+  if (value) *target = *value;
+  return value.has_value();
+}
+bool Put(const Field& field, absl::Time* target) {
+  const std::optional<absl::Time> value = WholeTime(field.value);
+  if (value) *target = *value;
+  return value.has_value();
+}
+bool Put(const Field& field, std::string* target) {
+  *target = field.value;
+  return true;
+}
+bool Put(const Field& field, bool* target) {
+  const std::optional<std::int64_t> value = WholeInt(field.value);
+  if (!value || *value < 0 || *value > 1) return false;
+  *target = *value == 1;
+  return true;
+}
+bool Put(const Field& field, KeyId* target) {
+  const std::optional<std::int64_t> value = WholeInt(field.value);
+  if (value) *target = KeyId{static_cast<std::uint64_t>(*value)};
+  return value.has_value();
+}
+
+// Wraps around instead of overflowing: infinite times are far apart.
+std::int64_t WrappingAdd(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+std::int64_t WrappingSub(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
+std::string EncodeCharges(const std::vector<Charge>& charges) {
+  std::string out;
+  std::int64_t before = 0;
+  for (const Charge& charge : charges) {
+    const std::int64_t at = TimeToInt(charge.at);
+    AppendInt(WrappingSub(at, before), &out);
+    AppendInt(charge.count, &out);
+    before = at;
+  }
+  return out;
+}
+
+bool Put(const Field& field, std::vector<Charge>* target) {
+  std::string_view rest = field.value;
+  std::int64_t at = 0;
+  while (!rest.empty()) {
+    const std::optional<std::int64_t> step = TakeInt(&rest);
+    const std::optional<std::int64_t> count = TakeInt(&rest);
+    if (!step || !count) return false;
+    at = WrappingAdd(at, *step);
+    target->push_back({.at = TimeFromInt(at), .count = *count});
+  }
+  return true;
+}
+
+std::string NameOf(const BucketName& row) {
+  return absl::StrCat("table buckets, row (", absl::CHexEscape(row.project.value()), ", ",
+                      absl::CHexEscape(row.model), ")");
+}
+
+absl::Status Misfiled() { return absl::DataLossError("the record belongs to another row"); }
+
+}  // namespace
+
+void EncodeKey(const KeyRecord& record, std::string* out) {
+  KP_ASSERT(record.secret != nullptr);
+  FieldWriter fields(kRecordVersion, out);
+  fields.Int(key_tag::kId, static_cast<std::int64_t>(record.id.value()));
+  fields.Bytes(key_tag::kProject, record.project.value());
+  fields.Bytes(key_tag::kSecret, record.secret->Reveal());
+  fields.Int(key_tag::kActive, record.active ? 1 : 0);
+  fields.Bytes(key_tag::kDisabledReason, record.disabled_reason);
+  fields.Time(key_tag::kDisabledAt, record.disabled_at);
+  fields.Time(key_tag::kAddedAt, record.added_at);
+  fields.Finish();
+}
+
+void EncodeBucket(const BucketRecord& record, std::string* out) {
+  FieldWriter fields(kRecordVersion, out);
+  fields.Bytes(bucket_tag::kProject, record.project.value());
+  fields.Bytes(bucket_tag::kModel, record.model);
+  fields.Int(bucket_tag::kDay, record.day);
+  fields.Int(bucket_tag::kDayUsed, record.day_used);
+  fields.Bytes(bucket_tag::kMinute, EncodeCharges(record.minute));
+  fields.Int(bucket_tag::kAhead, record.ahead);
+  fields.Time(bucket_tag::kCoolingUntil, record.cooling_until);
+  fields.Bytes(bucket_tag::kCoolingReason, record.cooling_reason);
+  fields.Finish();
+}
+
+void EncodePool(const PoolRecord& record, std::string* out) {
+  FieldWriter fields(kRecordVersion, out);
+  fields.Int(pool_tag::kNextKey, static_cast<std::int64_t>(record.next_key.value()));
+  fields.Finish();
+}
+
+void EncodeRemovedKey(const RemovedKeyRecord& record, std::string* out) {
+  FieldWriter fields(kRecordVersion, out);
+  fields.Int(removed_tag::kId, static_cast<std::int64_t>(record.id.value()));
+  fields.Bytes(removed_tag::kFingerprint, record.fingerprint);
+  fields.Finish();
+}
+
+absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes) {
+  KeyRecord record;
+  const auto read = [&record](const Field& field) {
+    switch (field.tag) {
+      case key_tag::kId:
+        return Put(field, &record.id);
+      case key_tag::kProject:
+        record.project = ProjectId{std::string(field.value)};
+        return true;
+      case key_tag::kSecret:
+        record.secret = std::make_shared<const Secret>(field.value);
+        return true;
+      case key_tag::kActive:
+        return Put(field, &record.active);
+      case key_tag::kDisabledReason:
+        return Put(field, &record.disabled_reason);
+      case key_tag::kDisabledAt:
+        return Put(field, &record.disabled_at);
+      case key_tag::kAddedAt:
+        return Put(field, &record.added_at);
+    }
+    return false;  // tag 0
+  };
+  absl::Status status = ReadFields(bytes, key_tag::kLastRequired, read);
+  if (status.ok() && record.id != row) status = Misfiled();
+  if (!status.ok()) return Annotate(status, "table keys, row " + ToString(row));
+  return record;
+}
+
+absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_view bytes) {
+  BucketRecord record;
+  const auto read = [&record](const Field& field) {
+    switch (field.tag) {
+      case bucket_tag::kProject:
+        record.project = ProjectId{std::string(field.value)};
+        return true;
+      case bucket_tag::kModel:
+        return Put(field, &record.model);
+      case bucket_tag::kDay:
+        return Put(field, &record.day);
+      case bucket_tag::kDayUsed:
+        return Put(field, &record.day_used);
+      case bucket_tag::kMinute:
+        return Put(field, &record.minute);
+      case bucket_tag::kAhead:
+        return Put(field, &record.ahead);
+      case bucket_tag::kCoolingUntil:
+        return Put(field, &record.cooling_until);
+      case bucket_tag::kCoolingReason:
+        return Put(field, &record.cooling_reason);
+    }
+    return false;  // tag 0
+  };
+  absl::Status status = ReadFields(bytes, bucket_tag::kLastRequired, read);
+  if (status.ok() && (record.project != row.project || record.model != row.model)) {
+    status = Misfiled();
+  }
+  if (!status.ok()) return Annotate(status, NameOf(row));
+  return record;
+}
+
+absl::StatusOr<PoolRecord> DecodePool(std::string_view bytes) {
+  PoolRecord record;
+  const auto read = [&record](const Field& field) {
+    return field.tag == pool_tag::kNextKey && Put(field, &record.next_key);
+  };
+  const absl::Status status = ReadFields(bytes, pool_tag::kLastRequired, read);
+  if (!status.ok()) return Annotate(status, "table pool, row 1");
+  return record;
+}
+
+absl::StatusOr<RemovedKeyRecord> DecodeRemovedKey(KeyId row, std::string_view bytes) {
+  RemovedKeyRecord record;
+  const auto read = [&record](const Field& field) {
+    switch (field.tag) {
+      case removed_tag::kId:
+        return Put(field, &record.id);
+      case removed_tag::kFingerprint:
+        return Put(field, &record.fingerprint);
+    }
+    return false;  // tag 0
+  };
+  absl::Status status = ReadFields(bytes, removed_tag::kLastRequired, read);
+  if (status.ok() && record.id != row) status = Misfiled();
+  if (!status.ok()) return Annotate(status, "table removed_keys, row " + ToString(row));
+  return record;
+}
+
+}  // namespace keypool::store

@@ -1,0 +1,67 @@
+#include "keyd/store/mem_store.h"
+
+namespace keypool::store {
+namespace {
+
+using policy::BucketRecord;
+using policy::DeleteBucket;
+using policy::DeleteKey;
+using policy::DeleteRemovedKey;
+using policy::KeyRecord;
+using policy::PoolRecord;
+using policy::RemovedKeyRecord;
+
+}  // namespace
+
+MemStore::MemStore()
+    : writer_([this](std::span<const QueuedCommit> group) { return Write(group); }) {}
+
+absl::StatusOr<policy::Snapshot> MemStore::Load() {
+  policy::Snapshot snapshot;
+  writer_.RunInOrder([&] { snapshot = BeginReign(); });
+  return snapshot;
+}
+
+void MemStore::Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) {
+  writer_.Enqueue({epoch, std::move(batch), durability, std::move(done)});
+}
+
+policy::Snapshot MemStore::BeginReign() {
+  policy::Snapshot snapshot;
+  snapshot.epoch = Epoch{++epoch_};
+  snapshot.pool = pool_;
+  for (const auto& [id, record] : keys_) snapshot.keys.push_back(record);
+  for (const auto& [name, record] : buckets_) snapshot.buckets.push_back(record);
+  for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
+  return snapshot;
+}
+
+std::vector<absl::Status> MemStore::Write(std::span<const QueuedCommit> group) {
+  struct Writer {
+    MemStore* store;
+    void operator()(const PoolRecord& record) { store->pool_ = record; }
+    void operator()(const KeyRecord& record) { store->keys_[record.id] = record; }
+    void operator()(const BucketRecord& record) {
+      store->buckets_[{record.project, record.model}] = record;
+    }
+    void operator()(const RemovedKeyRecord& record) { store->removed_[record.id] = record; }
+    void operator()(const DeleteKey& key) { store->keys_.erase(key.id); }
+    void operator()(const DeleteRemovedKey& key) { store->removed_.erase(key.id); }
+    void operator()(const DeleteBucket& bucket) {
+      store->buckets_.erase({bucket.name.project, bucket.name.model});
+    }
+  };
+  std::vector<absl::Status> results;
+  results.reserve(group.size());
+  for (const QueuedCommit& commit : group) {
+    if (commit.epoch.value() == 0 || commit.epoch.value() != epoch_) {
+      results.push_back(FencedError(commit.epoch, Epoch{epoch_}));
+      continue;
+    }
+    for (const policy::Mutation& mutation : commit.batch) std::visit(Writer{this}, mutation);
+    results.push_back(absl::OkStatus());
+  }
+  return results;
+}
+
+}  // namespace keypool::store

@@ -1,0 +1,34 @@
+// The pool in memory only: for tests and for trying things out. Forgets everything with the object.
+#pragma once
+
+#include <map>
+#include <utility>
+
+#include "keyd/store/group_writer.h"
+#include "keyd/store/store.h"
+
+namespace keypool::store {
+
+// Thread-safe.
+class MemStore final : public Store {
+ public:
+  MemStore();
+
+  absl::StatusOr<policy::Snapshot> Load() override;
+  void Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) override;
+
+ private:
+  std::vector<absl::Status> Write(std::span<const QueuedCommit> group);
+  policy::Snapshot BeginReign();
+
+  // Touched by the writer's thread only.
+  std::uint64_t epoch_ = 0;
+  policy::PoolRecord pool_;
+  std::map<KeyId, policy::KeyRecord> keys_;
+  std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
+  std::map<KeyId, policy::RemovedKeyRecord> removed_;
+
+  GroupWriter writer_;  // last: its thread ends before what it writes goes
+};
+
+}  // namespace keypool::store

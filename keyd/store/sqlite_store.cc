@@ -1,0 +1,128 @@
+#include "keyd/store/sqlite_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+
+namespace keypool::store {
+
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& path) {
+  KP_RETURN_IF_ERROR(MakeStoreDirectory(path));
+  absl::StatusOr<StoreLock> lock = StoreLock::Take(path);
+  if (!lock.ok()) return lock.status();
+  KP_RETURN_IF_ERROR(MakeStoreFile(path));
+  absl::StatusOr<SqliteDb> opened = SqliteDb::Open(path);
+  if (!opened.ok()) return opened.status();
+  auto db = std::make_unique<SqliteDb>(*std::move(opened));
+  absl::StatusOr<std::unique_ptr<SqliteTables>> tables = SqliteTables::Open(*db);
+  if (!tables.ok()) return Annotate(tables.status(), absl::StrCat("store '", path, "'"));
+  return std::unique_ptr<SqliteStore>(
+      new SqliteStore(path, *std::move(lock), std::move(db), *std::move(tables)));
+}
+
+SqliteStore::SqliteStore(std::string path, StoreLock lock, std::unique_ptr<SqliteDb> db,
+                         std::unique_ptr<SqliteTables> tables)
+    : path_(std::move(path)),
+      lock_(std::move(lock)),
+      db_(std::move(db)),
+      tables_(std::move(tables)),
+      writer_([this](std::span<const QueuedCommit> group) { return WriteGroup(group); }) {}
+
+absl::StatusOr<policy::Snapshot> SqliteStore::Load() {
+  absl::StatusOr<policy::Snapshot> snapshot = absl::UnknownError("not run");
+  writer_.RunInOrder([&] { snapshot = BeginReign(); });
+  if (!snapshot.ok()) return Annotate(snapshot.status(), absl::StrCat("store '", path_, "'"));
+  return snapshot;
+}
+
+void SqliteStore::Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) {
+  writer_.Enqueue({epoch, std::move(batch), durability, std::move(done)});
+}
+
+absl::StatusOr<policy::Snapshot> SqliteStore::BeginReign() {
+  absl::StatusOr<policy::Snapshot> snapshot = ReadAndTakeEpoch();
+  tables_->Rollback();  // after an error: nothing was changed
+  if (!snapshot.ok()) return snapshot;
+  epoch_ = snapshot->epoch;
+  poison_ = absl::OkStatus();
+  return snapshot;
+}
+
+absl::StatusOr<policy::Snapshot> SqliteStore::ReadAndTakeEpoch() {
+  KP_RETURN_IF_ERROR(SetDurability(Durability::kPower));
+  absl::StatusOr<SqliteStatement> check = db_->Prepare("PRAGMA quick_check(1)");
+  if (!check.ok()) return check.status();
+  const absl::StatusOr<bool> verdict = check->Step();
+  if (!verdict.ok()) return verdict.status();
+  if (!*verdict || check->Bytes(0) != "ok") {
+    return absl::DataLossError(
+        absl::StrCat("the file is damaged (", ToAbsl(check->Bytes(0)),
+                     "); restore it from a backup, or move it away to begin with an empty pool"));
+  }
+  check->Reset();
+
+  KP_RETURN_IF_ERROR(tables_->Begin());
+  const absl::StatusOr<Epoch> last = tables_->ReadEpoch();
+  if (!last.ok()) return last.status();
+  absl::StatusOr<policy::Snapshot> snapshot = tables_->ReadAll();
+  if (!snapshot.ok()) return snapshot;
+  snapshot->epoch = Epoch{last->value() + 1};
+  KP_RETURN_IF_ERROR(tables_->WriteEpoch(snapshot->epoch));
+  KP_RETURN_IF_ERROR(tables_->Commit());
+  return snapshot;
+}
+
+std::vector<absl::Status> SqliteStore::WriteGroup(std::span<const QueuedCommit> group) {
+  std::vector<absl::Status> results(group.size());
+  absl::Status failure = poison_;
+  if (failure.ok()) {
+    failure = WriteTransaction(group, &results);
+    if (failure.ok()) return results;
+    tables_->Rollback();
+    // What reached the medium is unknown now, so nothing more may be acknowledged in this reign.
+    poison_ = absl::UnavailableError(absl::StrCat("store '", path_, "': ", failure.message()));
+    failure = poison_;
+  }
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const bool ours = epoch_.value() != 0 && group[i].epoch == epoch_;
+    results[i] = ours ? failure : FencedError(group[i].epoch, epoch_);
+  }
+  return results;
+}
+
+// All commits of our reign in one transaction. An error is one of the medium; a fenced commit is
+// only a result of its own.
+absl::Status SqliteStore::WriteTransaction(std::span<const QueuedCommit> group,
+                                           std::vector<absl::Status>* results) {
+  const bool power = std::any_of(group.begin(), group.end(), [](const QueuedCommit& commit) {
+    return commit.durability == Durability::kPower;
+  });
+  KP_RETURN_IF_ERROR(SetDurability(power ? Durability::kPower : Durability::kProcess));
+  KP_RETURN_IF_ERROR(tables_->Begin());
+  const absl::StatusOr<Epoch> present = tables_->ReadEpoch();
+  if (!present.ok()) return present.status();
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const QueuedCommit& commit = group[i];
+    if (commit.epoch.value() == 0 || commit.epoch != epoch_ || epoch_ != *present) {
+      (*results)[i] = FencedError(commit.epoch, *present);
+      continue;
+    }
+    for (const policy::Mutation& mutation : commit.batch) {
+      KP_RETURN_IF_ERROR(tables_->Write(mutation));
+    }
+  }
+  return tables_->Commit();
+}
+
+absl::Status SqliteStore::SetDurability(Durability durability) {
+  if (durability == durability_in_force_) return absl::OkStatus();
+  const bool power = durability == Durability::kPower;
+  KP_RETURN_IF_ERROR(
+      db_->Execute(power ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+  durability_in_force_ = durability;
+  return absl::OkStatus();
+}
+
+}  // namespace keypool::store

@@ -1,0 +1,240 @@
+#include "keyd/store/sqlite_tables.h"
+
+#include <openssl/crypto.h>
+
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+#include "keyd/store/codec.h"
+
+namespace keypool::store {
+namespace {
+
+using policy::BucketName;
+using policy::BucketRecord;
+using policy::DeleteBucket;
+using policy::DeleteKey;
+using policy::DeleteRemovedKey;
+using policy::KeyRecord;
+using policy::PoolRecord;
+using policy::RemovedKeyRecord;
+using policy::Snapshot;
+
+constexpr char kSchema[] = R"sql(
+CREATE TABLE reign (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
+INSERT INTO reign VALUES (1, 0);
+CREATE TABLE pool (one INTEGER PRIMARY KEY CHECK (one = 1), record BLOB NOT NULL);
+CREATE TABLE keys (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE removed_keys (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE buckets (project TEXT NOT NULL, model TEXT NOT NULL, record BLOB NOT NULL,
+                      PRIMARY KEY (project, model)) WITHOUT ROWID;
+)sql";
+
+// Removed secrets are overwritten where it costs no extra write; the log is cut back after a burst.
+constexpr char kConnectionSettings[] = R"sql(
+PRAGMA secure_delete = FAST;
+PRAGMA journal_size_limit = 67108864;
+PRAGMA synchronous = FULL;
+)sql";
+
+absl::Status CheckOurs(std::int64_t application, std::int64_t version, std::int64_t tables,
+                       bool* is_new) {
+  *is_new = application == 0 && version == 0 && tables == 0;
+  if (*is_new) return absl::OkStatus();
+  if (application != kApplicationId) {
+    return absl::FailedPreconditionError(
+        "this database belongs to another program; set DATA_DIR to a directory of keyd's own");
+  }
+  if (version > kSchemaVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the store has schema ", version, ", this keyd knows schemas up to ",
+                     kSchemaVersion, "; run the newer keyd that wrote it"));
+  }
+  if (version != kSchemaVersion) {
+    return absl::DataLossError(absl::StrCat("the store has schema ", version,
+                                            ", which no keyd wrote; restore it from a backup"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status UseWal(const SqliteDb& db) {
+  absl::StatusOr<SqliteStatement> statement = db.Prepare("PRAGMA journal_mode = WAL");
+  if (!statement.ok()) return statement.status();
+  const absl::StatusOr<bool> row = statement->Step();
+  if (!row.ok()) return row.status();
+  if (*row && statement->Bytes(0) == "wal") return absl::OkStatus();
+  return absl::UnavailableError(
+      "its file system has no shared memory for a write-ahead log; set DATA_DIR to a directory on "
+      "a "
+      "local disk");
+}
+
+// Nothing is written before the file is known to be ours or empty.
+absl::Status PrepareFile(const SqliteDb& db) {
+  std::int64_t values[3] = {};
+  const std::string_view queries[3] = {"PRAGMA application_id", "PRAGMA user_version",
+                                       "SELECT count(*) FROM sqlite_schema"};
+  for (int i = 0; i < 3; ++i) {
+    const absl::StatusOr<std::int64_t> value = db.QueryInt(queries[i]);
+    if (!value.ok()) return value.status();
+    values[i] = *value;
+  }
+  bool is_new = false;
+  KP_RETURN_IF_ERROR(CheckOurs(values[0], values[1], values[2], &is_new));
+  KP_RETURN_IF_ERROR(UseWal(db));
+  KP_RETURN_IF_ERROR(db.Execute(kConnectionSettings));
+  if (!is_new) return absl::OkStatus();
+  const std::string script =
+      absl::StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA application_id = ", kApplicationId,
+                   "; PRAGMA user_version = ", kSchemaVersion, "; COMMIT;");
+  return db.Execute(script.c_str());
+}
+
+// Runs `decode(statement) → Status` for every row.
+template <class Decode>
+absl::Status EachRow(const SqliteDb& db, std::string_view sql, Decode decode) {
+  absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  while (true) {
+    const absl::StatusOr<bool> row = statement->Step();
+    if (!row.ok()) return row.status();
+    if (!*row) return absl::OkStatus();
+    KP_RETURN_IF_ERROR(decode(*statement));
+  }
+}
+
+template <class T>
+absl::Status Append(absl::StatusOr<T> record, std::vector<T>* out) {
+  if (!record.ok()) return record.status();
+  out->push_back(*std::move(record));
+  return absl::OkStatus();
+}
+
+KeyId KeyIdIn(const SqliteStatement& row) { return KeyId{static_cast<std::uint64_t>(row.Int(0))}; }
+std::int64_t RowOf(KeyId id) { return static_cast<std::int64_t>(id.value()); }
+
+}  // namespace
+
+struct SqliteTables::Statements {
+  SqliteStatement begin, commit, read_epoch, write_epoch;
+  SqliteStatement put_pool, put_key, put_bucket, put_removed;
+  SqliteStatement delete_key, delete_bucket, delete_removed;
+};
+
+SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
+    : db_(db), statements_(std::move(statements)) {}
+
+SqliteTables::~SqliteTables() = default;
+
+absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb& db) {
+  KP_RETURN_IF_ERROR(PrepareFile(db));
+  std::vector<SqliteStatement> made;
+  for (const std::string_view sql :
+       {"BEGIN IMMEDIATE", "COMMIT", "SELECT epoch FROM reign", "UPDATE reign SET epoch = ?1",
+        "REPLACE INTO pool VALUES (1, ?1)", "REPLACE INTO keys VALUES (?1, ?2)",
+        "REPLACE INTO buckets VALUES (?1, ?2, ?3)", "REPLACE INTO removed_keys VALUES (?1, ?2)",
+        "DELETE FROM keys WHERE id = ?1", "DELETE FROM buckets WHERE project = ?1 AND model = ?2",
+        "DELETE FROM removed_keys WHERE id = ?1"}) {
+    absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
+    if (!statement.ok()) return statement.status();
+    made.push_back(*std::move(statement));
+  }
+  auto next = made.begin();
+  // Braces: evaluated from left to right, in the order of the list above.
+  auto statements = std::unique_ptr<Statements>(
+      new Statements{std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
+                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
+                     std::move(*next++), std::move(*next++), std::move(*next++)});
+  return std::unique_ptr<SqliteTables>(new SqliteTables(db, std::move(statements)));
+}
+
+absl::Status SqliteTables::Begin() { return statements_->begin.Run(); }
+
+absl::Status SqliteTables::Commit() { return statements_->commit.Run(); }
+
+void SqliteTables::Rollback() {
+  // SQLite ends a transaction by itself after some errors. A failure has no consequence: nothing of
+  // this transaction was committed.
+  if (db_.InTransaction()) db_.Execute("ROLLBACK").IgnoreError();
+}
+
+absl::StatusOr<Epoch> SqliteTables::ReadEpoch() {
+  SqliteStatement& statement = statements_->read_epoch;
+  const absl::StatusOr<bool> row = statement.Step();
+  if (!row.ok()) return row.status();
+  if (!*row) return absl::DataLossError("table reign, row 1: the row is missing");
+  const Epoch epoch{static_cast<std::uint64_t>(statement.Int(0))};
+  statement.Reset();
+  return epoch;
+}
+
+absl::Status SqliteTables::WriteEpoch(Epoch epoch) {
+  return statements_->write_epoch.BindInt(1, static_cast<std::int64_t>(epoch.value())).Run();
+}
+
+absl::StatusOr<Snapshot> SqliteTables::ReadAll() const {
+  Snapshot snapshot;
+  KP_RETURN_IF_ERROR(EachRow(db_, "SELECT record FROM pool", [&](const SqliteStatement& row) {
+    absl::StatusOr<PoolRecord> record = DecodePool(row.Bytes(0));
+    if (record.ok()) snapshot.pool = *record;
+    return record.status();
+  }));
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT id, record FROM keys ORDER BY id", [&](const SqliteStatement& row) {
+        return Append(DecodeKey(KeyIdIn(row), row.Bytes(1)), &snapshot.keys);
+      }));
+  KP_RETURN_IF_ERROR(EachRow(
+      db_, "SELECT id, record FROM removed_keys ORDER BY id", [&](const SqliteStatement& row) {
+        return Append(DecodeRemovedKey(KeyIdIn(row), row.Bytes(1)), &snapshot.removed);
+      }));
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT project, model, record FROM buckets", [&](const SqliteStatement& row) {
+        const BucketName name{ProjectId{std::string(row.Bytes(0))}, std::string(row.Bytes(1))};
+        return Append(DecodeBucket(name, row.Bytes(2)), &snapshot.buckets);
+      }));
+  return snapshot;
+}
+
+absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
+  struct Writer {
+    Statements& to;
+    std::string& bytes;
+    absl::Status operator()(const PoolRecord& record) {
+      EncodePool(record, &bytes);
+      return to.put_pool.BindBlob(1, bytes).Run();
+    }
+    absl::Status operator()(const KeyRecord& record) {
+      EncodeKey(record, &bytes);
+      absl::Status status = to.put_key.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
+      OPENSSL_cleanse(bytes.data(), bytes.size());
+      return status;
+    }
+    absl::Status operator()(const BucketRecord& record) {
+      EncodeBucket(record, &bytes);
+      return to.put_bucket.BindText(1, record.project.value())
+          .BindText(2, record.model)
+          .BindBlob(3, bytes)
+          .Run();
+    }
+    absl::Status operator()(const RemovedKeyRecord& record) {
+      EncodeRemovedKey(record, &bytes);
+      return to.put_removed.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
+    }
+    absl::Status operator()(const DeleteKey& key) {
+      return to.delete_key.BindInt(1, RowOf(key.id)).Run();
+    }
+    absl::Status operator()(const DeleteRemovedKey& key) {
+      return to.delete_removed.BindInt(1, RowOf(key.id)).Run();
+    }
+    absl::Status operator()(const DeleteBucket& bucket) {
+      return to.delete_bucket.BindText(1, bucket.name.project.value())
+          .BindText(2, bucket.name.model)
+          .Run();
+    }
+  };
+  return std::visit(Writer{*statements_, record_}, mutation);
+}
+
+}  // namespace keypool::store
