@@ -1,0 +1,84 @@
+"""The real programs for a test: a fake Gemini, one keyd, some proxies; everything on free ports of the loopback address."""
+
+import json
+import os
+import pathlib
+import re
+import select
+import signal
+import subprocess
+import time
+import urllib.request
+
+START_SECONDS = 20
+STOP_SECONDS = 20
+
+
+class Program:
+    """A process whose standard error goes to a file, and which is ended by its process id."""
+
+    def __init__(self, name, command, log_dir, env=None):
+        self.name = name
+        self.log_path = pathlib.Path(log_dir) / f"{name}.log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log,
+                                            stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+
+    def wait_for(self, pattern):
+        """The match of `pattern` in the log, as soon as it is there."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            match = re.search(pattern, self.log_path.read_text(errors="replace"))
+            if match:
+                return match
+            if self.process.poll() is not None:
+                break
+            select.select([], [], [], 0.02)
+        raise RuntimeError(f"{self.name} did not log {pattern!r}:\n{self.log_path.read_text(errors='replace')[-4000:]}")
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise RuntimeError(f"{self.name} did not end within {STOP_SECONDS} s of SIGTERM")
+
+
+class Cluster:
+    """fake_gemini ← proxies → keyd. `keys` maps key to project."""
+
+    def __init__(self, bin_dir, work_dir, keys, proxies=2, fake_flags=(), keyd_env=None):
+        bin_dir, self.work_dir = pathlib.Path(bin_dir), pathlib.Path(work_dir)
+        self.programs = []
+        self.keys = keys
+        fake_keys = [flag for key, project in keys.items() for flag in ("--key", f"{key}@{project}")]
+        fake = self._start("fake_gemini", [bin_dir / "fake_gemini", "--port", "0", *fake_keys, *fake_flags])
+        self.fake_url = "http://127.0.0.1:" + fake.wait_for(r"listening on \S+:(\d+)")[1]
+        env = {"DATA_DIR": str(self.work_dir / "data"), "GEMINI_BASE_URL": self.fake_url}
+        keyd = self._start("keyd", [bin_dir / "keyd"], {
+            **env, **(keyd_env or {}), "GEMINI_API_KEYS": ",".join(f"{key}@{project}" for key, project in keys.items())})
+        keyd.wait_for(r"keyd_serving")
+        self.proxy_urls = []
+        for number in range(1, proxies + 1):
+            proxy = self._start(f"proxy_{number}", [bin_dir / "proxy"], {**env, "PORT": "0"})
+            self.proxy_urls.append("http://127.0.0.1:" + proxy.wait_for(r"proxy_listening\b.*\bport=(\d+)")[1])
+
+    def _start(self, name, command, env=None):
+        program = Program(name, command, self.work_dir, env)
+        self.programs.append(program)
+        return program
+
+    def fake(self, path):
+        with urllib.request.urlopen(f"{self.fake_url}/__fake/{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def stop(self):
+        """Ends all, the proxies first; the names of those that did not exit 0."""
+        failed = []
+        for program in reversed(self.programs):
+            if program.stop() != 0:
+                failed.append(program.name)
+        return failed
