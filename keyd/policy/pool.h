@@ -37,6 +37,8 @@ class Pool {
   // bounded number of due changes are caught up with.
   AcquireReply Apply(const AcquireCommand& command, const Now& now, absl::BitGenRef rng,
                      Mutations* mutations);
+  // The answer to an Acquire whose previous attempt failed in a way that no other key would mend.
+  static Refusal NotRetryable();
   // Ends a lease at most once; cools what the facts blame.
   ReportReply Apply(const ReportCommand& command, const Now& now, absl::BitGenRef rng,
                     Mutations* mutations);

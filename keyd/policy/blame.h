@@ -1,0 +1,56 @@
+// Whose fault an upstream answer is, and what follows: one table, a row per kind of answer.
+//
+// The proxy describes (AnswerFacts), this file judges, and nothing else looks at an answer. A new
+// kind of answer is a new row in blame.cc and a test of that row.
+#pragma once
+
+#include <string_view>
+
+#include "absl/time/time.h"
+#include "keyd/base/lease.h"
+
+namespace keypool::policy {
+
+enum class Blame {
+  kNobody,   // it went well
+  kBucket,   // the project's quota for this model
+  kRequest,  // the request itself, or nothing that another key would mend
+  kUnsent,   // it never left
+};
+
+// What happens to the bucket that the lease was on.
+enum class Effect {
+  kNothing,
+  kWorks,       // it answers: a growing cooldown starts small again
+  kSpentToday,  // no more until the next Pacific midnight, whatever retryDelay says
+  kCoolMinute,  // for Verdict::cool_for
+  kCoolGrowing  // for Verdict::cool_for at least, twice as long each time it happens again
+};
+
+struct Verdict {
+  std::string_view row;  // the name of the row, for tests and explanations
+  Blame blame = Blame::kRequest;
+  Effect effect = Effect::kNothing;
+  bool retryable = false;  // another key may help
+  // From the answer for kCoolMinute and kCoolGrowing; else zero.
+  absl::Duration cool_for = absl::ZeroDuration();
+  // One phrase for the status of what cools; empty when nothing does.
+  std::string_view reason;
+};
+
+// A per-minute 429 without a retryDelay: the longest that a sliding minute can take.
+inline constexpr absl::Duration kMinuteWithoutDelay = absl::Seconds(60);
+// On top of a retryDelay, which is rounded down to whole seconds.
+inline constexpr absl::Duration kDelayMargin = absl::Seconds(1);
+// A retryDelay beyond this is not believed for a window of a minute.
+inline constexpr absl::Duration kDelayMax = absl::Hours(1);
+// A 429 that does not say why: the first time, and the most after doubling.
+inline constexpr absl::Duration kGrowingFirst = absl::Seconds(2);
+inline constexpr absl::Duration kGrowingMax = absl::Minutes(5);
+
+// Total: every answer falls into exactly one row, the first that matches.
+Verdict Judge(const AnswerFacts& facts);
+// The verdict on a request that never left.
+Verdict JudgeUnsent();
+
+}  // namespace keypool::policy

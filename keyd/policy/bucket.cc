@@ -1,0 +1,205 @@
+#include "keyd/policy/bucket.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "keyd/base/assert.h"
+#include "keyd/policy/blame.h"
+#include "keyd/policy/models.h"
+#include "keyd/policy/roster.h"
+
+namespace keypool::policy {
+namespace {
+
+constexpr int kGrowingStepsMax = 16;  // far beyond kGrowingMax, far below overflow
+constexpr std::int64_t kBlocksPerLimit = 100;
+}  // namespace
+
+Bucket::Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration span,
+               std::int64_t today)
+    : project_(project),
+      model_(model),
+      limits_(limits.value_or(kNoLimits)),
+      metered_(limits.has_value()),
+      span_(span),
+      minute_(limits_.requests_per_minute, span),
+      day_(today) {}
+
+void Bucket::Turn(const Moment& m) {
+  minute_.Expire(m.mono);
+  if (day_ == m.today) return;
+  if (day_ < m.today) {
+    used_today_ = 0;
+    spent_today_ = false;
+  }
+  day_ = m.today;  // a later day was taken back: its counts go on, see PacificDay
+}
+
+Standing Bucket::Look(const Moment& m) const {
+  Standing s;
+  s.left_today = limits_.requests_per_day - UsedToday(m);
+  s.left_this_minute = limits_.requests_per_minute - minute_.UsedAt(m.mono);
+  s.at = std::max(cool_until_, minute_.ReadyAt(m.mono));
+  if (SpentToday(m) || s.left_today <= 0) {
+    s.kind = Standing::Kind::kSpent;
+  } else if (s.at > m.mono) {
+    s.kind = Standing::Kind::kWaiting;
+  } else {
+    s.kind = Standing::Kind::kReady;
+    s.at = minute_.NextLeave();
+  }
+  return s;
+}
+
+std::int64_t Bucket::BlockMax() const {
+  return std::max<std::int64_t>(
+      1, std::min(limits_.requests_per_minute, limits_.requests_per_day) / kBlocksPerLimit);
+}
+
+bool Bucket::Covers(const Moment& m) const {
+  return covered_ > 0 && saved_day_ == m.today && saved_clock_ == m.clock;
+}
+
+ChargeTicket Bucket::Take(const Moment& m, Mutations* mutations) {
+  KP_ASSERT(metered_ && day_ == m.today);
+  if (!Covers(m)) {
+    const std::int64_t left = std::min(limits_.requests_per_day - used_today_,
+                                       limits_.requests_per_minute - minute_.UsedAt(m.mono));
+    Write(m, std::min(BlockMax(), left), mutations);
+  }
+  --covered_;
+  ++used_today_;
+  minute_.Charge(m.mono);
+  return {.at = m.mono, .day = day_, .generation = generation_, .mark = mark_};
+}
+
+bool Bucket::Refund(const ChargeTicket& ticket, const Moment& m, Mutations* mutations) {
+  if (ticket.generation != generation_) return false;
+  const bool in_minute = minute_.Refund(ticket.at);
+  const bool in_day = ticket.day == day_ && used_today_ > 0;
+  if (in_day) --used_today_;
+  if (!in_minute && !in_day) return false;
+  if (ticket.mark == mark_) {
+    // It was granted out of the record's block, so the block has one more to give.
+    ++covered_;
+  } else if (++refunded_ + std::max<std::int64_t>(covered_, 0) > BlockMax()) {
+    // The record counts it at its own time, which a later grant must not hide behind. Nothing is
+    // lost by leaving it there, until a restart would count more than a block too much.
+    Write(m, 0, mutations);
+  }
+  return in_day;
+}
+
+void Bucket::SpendToday(std::string_view reason, const Moment& m, Mutations* mutations) {
+  if (spent_today_) return;
+  spent_today_ = true;
+  cool_reason_ = reason;
+  Write(m, 0, mutations);
+}
+
+void Bucket::CoolFor(absl::Duration time, std::string_view reason, const Moment& m,
+                     Mutations* mutations) {
+  const MonoTime until = m.mono + time;
+  if (until <= cool_until_) return;
+  cool_until_ = until;
+  if (!spent_today_) cool_reason_ = reason;
+  Write(m, 0, mutations);
+}
+
+void Bucket::CoolGrowing(absl::Duration first, std::optional<MonoTime> granted_at,
+                         std::string_view reason, const Moment& m, Mutations* mutations) {
+  const bool same_burst =
+      growing_steps_ > 0 && (granted_at ? *granted_at < growing_since_ : cool_until_ > m.mono);
+  if (!same_burst) {
+    growing_since_ = m.mono;
+    growing_steps_ = std::min(growing_steps_ + 1, kGrowingStepsMax);
+  }
+  const absl::Duration grown =
+      same_burst ? first : kGrowingFirst * (std::int64_t{1} << (growing_steps_ - 1));
+  CoolFor(std::min(std::max(first, grown), kGrowingMax), reason, m, mutations);
+}
+
+void Bucket::Reset(Mutations* mutations) {
+  minute_.Clear();
+  used_today_ = 0;
+  spent_today_ = false;
+  cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
+  growing_steps_ = 0;
+  cool_reason_.clear();
+  ++generation_;
+  Erase(mutations);
+}
+
+bool Bucket::HoldsNothing(const Moment& m) const {
+  return UsedToday(m) == 0 && !SpentToday(m) && cool_until_ <= m.mono &&
+         minute_.UsedAt(m.mono) == 0;
+}
+
+void Bucket::Erase(Mutations* mutations) {
+  // A new mark: a refund of an older charge must not find cover in a record that is gone.
+  ++mark_;
+  covered_ = 0;
+  refunded_ = 0;
+  if (!std::exchange(saved_, false)) return;
+  mutations->push_back(DeleteBucket{{project_->id, model_->name}});
+}
+
+bool Bucket::SavedBeforeStep(const Moment& m) const {
+  return saved_ && saved_clock_ != m.clock && (minute_.UsedAt(m.mono) > 0 || cool_until_ > m.mono);
+}
+
+void Bucket::Write(const Moment& m, std::int64_t ahead, Mutations* mutations) {
+  BucketRecord record;
+  record.project = project_->id;
+  record.model = model_->name;
+  record.day = day_;
+  record.day_used = used_today_ + ahead;
+  record.ahead = ahead;
+  minute_.Expire(m.mono);
+  record.minute.reserve(minute_.slots().size());
+  for (const MinuteWindow::Slot& slot : minute_.slots()) {
+    record.minute.push_back({m.ToWall(slot.newest), slot.count});
+  }
+  if (const std::optional<absl::Time> until = CoolingUntil(m)) {
+    record.cooling_until = *until;
+    record.cooling_reason = cool_reason_;
+  }
+  mutations->push_back(std::move(record));
+  saved_ = true;
+  covered_ = ahead;
+  refunded_ = 0;
+  saved_day_ = day_;
+  saved_clock_ = m.clock;
+  ++mark_;
+}
+
+void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, const Moment& m) {
+  saved_ = true;
+  saved_day_ = record.day;
+  saved_clock_ = m.clock;
+  if (record.day >= m.today) used_today_ = record.day_used;
+  for (const Charge& charge : record.minute) {
+    // A time in the future is of a wall clock that went back since: now is the latest it can be.
+    const absl::Duration age = std::max(m.wall - charge.at, absl::ZeroDuration());
+    if (age < span_ && charge.count > 0) minute_.Charge(m.mono - age, charge.count);
+  }
+  // The block was granted at any time up to now, but not after the record's day, and what is older
+  // than the window does not count.
+  const bool block_is_old = record.day < m.today && m.wall >= record_day_ends + span_;
+  if (record.ahead > 0 && !block_is_old) minute_.Charge(m.mono, record.ahead);
+  if (record.cooling_until <= m.wall) return;
+  if (record.cooling_until == record_day_ends) {
+    spent_today_ = record.day >= m.today;
+  } else {
+    cool_until_ = m.mono + std::min(record.cooling_until - m.wall, kDelayMax + kDelayMargin);
+  }
+  cool_reason_ = record.cooling_reason;
+}
+
+std::optional<absl::Time> Bucket::CoolingUntil(const Moment& m) const {
+  if (SpentToday(m)) return std::max(m.day_ends, m.ToWall(cool_until_));
+  if (cool_until_ > m.mono) return m.ToWall(cool_until_);
+  return std::nullopt;
+}
+
+}  // namespace keypool::policy

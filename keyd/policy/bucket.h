@@ -1,0 +1,131 @@
+// The quota state of one (project, model): its windows, its cooldown, and how far the store covers
+// it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "keyd/base/clock.h"
+#include "keyd/policy/moment.h"
+#include "keyd/policy/quota_window.h"
+#include "keyd/policy/selector.h"
+#include "keyd/policy/types.h"
+
+namespace keypool::policy {
+
+struct Model;
+struct Project;
+
+// What a refund needs to know about a charge.
+struct ChargeTicket {
+  MonoTime at;
+  std::int64_t day = 0;
+  std::uint32_t generation = 0;
+  std::uint32_t mark = 0;
+};
+
+// Marks. The last record in the store covers `covered_` more grants than have happened. A grant
+// beyond that first writes a record that is a block ahead, so the store never knows of less than
+// was granted. Restored, a record counts its whole block: at most BlockMax() too much.
+//
+// A record covers only its own day and only while the wall clock has not stepped since, because its
+// times are wall times.
+//
+// Not thread-safe. Functions that take a Moment require Turn for it first unless they are const.
+class Bucket {
+ public:
+  static constexpr Limits kNoLimits = {.requests_per_minute = INT64_MAX,
+                                       .requests_per_day = INT64_MAX};
+  // Without limits nothing is counted: the bucket of unmetered calls.
+  Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration span,
+         std::int64_t today);
+
+  Project* project() const { return project_; }
+  Model* model() const { return model_; }
+  const Limits& limits() const { return limits_; }
+
+  // Brings the counts to today and forgets what has left the minute.
+  void Turn(const Moment& m);
+
+  // Where it stands, without side effects.
+  Standing Look(const Moment& m) const;
+
+  // One grant. Requires that Look says kReady. Appends a record when the store does not cover it.
+  ChargeTicket Take(const Moment& m, Mutations* mutations);
+  // Takes one grant back. True when today's count went down. A charge from before a reset, or of a
+  // day that is over, is not in the counts any more and is left alone.
+  bool Refund(const ChargeTicket& ticket, const Moment& m, Mutations* mutations);
+
+  // Google says that the day is spent: nothing until it ends.
+  void SpendToday(std::string_view reason, const Moment& m, Mutations* mutations);
+  void CoolFor(absl::Duration time, std::string_view reason, const Moment& m, Mutations* mutations);
+  // For `first`, then twice as long each time, up to kGrowingMax, until Works. Answers to requests
+  // that were granted before the last cooldown began are of the same burst and do not double it.
+  void CoolGrowing(absl::Duration first, std::optional<MonoTime> granted_at,
+                   std::string_view reason, const Moment& m, Mutations* mutations);
+  void Works() { growing_steps_ = 0; }
+  // When the cooldown ends; a time that has passed when there is none.
+  MonoTime cool_until() const { return cool_until_; }
+
+  // Forgets counts and cooldowns. Refunds of charges from before it are ignored.
+  void Reset(Mutations* mutations);
+  bool HoldsNothing(const Moment& m) const;
+  // Takes its record out of the store.
+  void Erase(Mutations* mutations);
+  // Writes a record with the present counts.
+  void Save(const Moment& m, Mutations* mutations) { Write(m, 0, mutations); }
+  // The record in the store has times of before a step of the wall clock.
+  bool SavedBeforeStep(const Moment& m) const;
+  bool saved() const { return saved_; }
+
+  // Counts what `record` says; `record_day_ends` is the end of record.day. Needs no new record: a
+  // second restart would read the same one, which still says no less than what was granted.
+  void Restore(const BucketRecord& record, absl::Time record_day_ends, const Moment& m);
+
+  // For the status.
+  std::int64_t UsedToday(const Moment& m) const { return day_ < m.today ? 0 : used_today_; }
+  std::int64_t UsedThisMinute(const Moment& m) const { return minute_.UsedAt(m.mono); }
+  // By Google's word, not by our count.
+  bool SpentToday(const Moment& m) const { return day_ >= m.today && spent_today_; }
+  std::optional<absl::Time> CoolingUntil(const Moment& m) const;
+  const std::string& cool_reason() const { return cool_reason_; }
+  // Most that a restart may count too much.
+  std::int64_t BlockMax() const;
+
+  Place place;                  // the selector's
+  std::size_t index = 0;        // in the model's buckets
+  std::uint32_t leases = 0;     // open or late, pointing here
+  std::uint64_t last_used = 0;  // number of the pool's grant; 0: never
+
+ private:
+  bool Covers(const Moment& m) const;
+  void Write(const Moment& m, std::int64_t ahead, Mutations* mutations);
+
+  Project* project_;
+  Model* model_;
+  Limits limits_;
+  bool metered_;
+  absl::Duration span_;
+  MinuteWindow minute_;
+
+  std::int64_t day_;
+  std::int64_t used_today_ = 0;
+  bool spent_today_ = false;  // by Google's word, until day_ ends
+
+  MonoTime cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
+  MonoTime growing_since_;
+  int growing_steps_ = 0;
+  std::string cool_reason_;
+
+  bool saved_ = false;  // there is a record in the store
+  std::int64_t covered_ = 0;
+  std::int64_t refunded_ = 0;  // grants that the record counts and that were taken back since
+  std::int64_t saved_day_ = 0;
+  std::uint32_t saved_clock_ = 0;
+  std::uint32_t mark_ = 0;        // grows with every record
+  std::uint32_t generation_ = 0;  // grows with every reset
+};
+
+}  // namespace keypool::policy

@@ -1,0 +1,84 @@
+#include "keyd/policy/pool.h"
+
+#include <utility>
+
+#include "keyd/policy/pool_state.h"
+
+namespace keypool::policy {
+namespace {
+constexpr absl::Duration kMinute = absl::Minutes(1);
+// A wall clock that moved this much against the monotonic one was set, not slewed.
+constexpr absl::Duration kClockStep = absl::Seconds(1);
+
+absl::Time WallAtMonoZero(const Now& now) {
+  return now.wall - absl::Nanoseconds(now.mono.nanoseconds());
+}
+}  // namespace
+
+Pool::Pool(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Pool::~Pool() = default;
+
+AcquireReply Pool::Apply(const AcquireCommand& command, const Now& now, absl::BitGenRef,
+                         Mutations* mutations) {
+  return state_->Acquire(command, state_->Observe(now), mutations);
+}
+
+std::optional<KeyId> Pool::Find(const Secret& secret) const {
+  const KeyEntry* key = state_->roster.Find(secret);
+  if (!key) return std::nullopt;
+  return key->record.id;
+}
+
+Pool::State::State(const PoolConfig& config_in, Epoch epoch_in, const Now& now)
+    : config(config_in),
+      span(kMinute + config.send_by),
+      epoch(epoch_in),
+      day(config.pacific, now.wall),
+      wall_at_mono_zero(WallAtMonoZero(now)),
+      models(config.models_max),
+      leases({.time_to_live = config.lease_time_to_live,
+              .late_grace = config.late_report_grace,
+              .max = config.leases_max}),
+      keyless_at(now.mono) {}
+
+Moment Pool::State::Observe(const Now& now) {
+  const absl::Time at_zero = WallAtMonoZero(now);
+  if (absl::AbsDuration(at_zero - wall_at_mono_zero) > kClockStep) ++clock;
+  wall_at_mono_zero = at_zero;
+  day.Advance(now.wall);
+  return {now.wall, now.mono, day.number(), day.ends(), clock};
+}
+
+Moment Pool::State::Peek(const Now& now) const {
+  const std::int64_t today = day.NumberAt(now.wall);
+  return {now.wall, now.mono, today, day.StartOf(today + 1), clock};
+}
+
+std::optional<Limits> Pool::State::LimitsOf(const Model& model) const {
+  if (!model.metered) return std::nullopt;
+  return config.default_limits;
+}
+
+void Pool::State::Put(Bucket* bucket, const Moment& m) {
+  bucket->Turn(m);
+  const Project& project = *bucket->project();
+  Selector& selector = bucket->model()->selector;
+  if (project.usable() && !bucket->model()->evicted) {
+    selector.Put(bucket, bucket->Look(m), bucket->last_used, project.serial);
+  } else {
+    selector.Remove(bucket);
+  }
+}
+
+Bucket* Pool::State::MakeBucket(Model& model, Project* project, const Moment& m) {
+  Bucket* bucket =
+      model.Add(std::make_unique<Bucket>(project, &model, LimitsOf(model), span, m.today));
+  Put(bucket, m);
+  return bucket;
+}
+
+void Pool::State::PutAll(Project* project, const Moment& m) {
+  for (Bucket* bucket : project->buckets) Put(bucket, m);
+}
+
+}  // namespace keypool::policy

@@ -1,0 +1,97 @@
+// Why not now, and when: refusal is an answer. The only place with its sentences. They reach the
+// callers of the proxy, so they name no key and no project.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/policy/pool_state.h"
+
+namespace keypool::policy {
+namespace {
+
+std::string Rounded(absl::Duration wait) {
+  const absl::Duration unit = wait < absl::Seconds(10) ? absl::Milliseconds(100) : absl::Seconds(1);
+  return absl::FormatDuration(absl::Ceil(wait, unit));
+}
+
+std::string ForModel(const Model& model) {
+  return model.metered ? absl::StrCat(" for model ", model.name) : "";
+}
+
+Refusal Because(RefusalReason reason, std::string message) {
+  Refusal refusal;
+  refusal.reason = reason;
+  refusal.message = std::move(message);
+  return refusal;
+}
+
+}  // namespace
+
+Refusal Pool::NotRetryable() {
+  return Because(RefusalReason::kNotRetryable,
+                 "Another key would not change the answer to this request.");
+}
+
+Refusal Pool::State::RefuseWithoutKeys() const {
+  if (roster.keys().empty()) {
+    return Because(RefusalReason::kNoKeys,
+                   "The pool has no API key yet; add one with `poolctl add`.");
+  }
+  return Because(RefusalReason::kAllDisabled,
+                 "Every API key of the pool is disabled; `poolctl status` tells why, and "
+                 "`poolctl enable` brings one back.");
+}
+
+Refusal Pool::State::RefuseForLeases(const Moment& m) const {
+  Refusal refusal = Because(RefusalReason::kLimitReached,
+                            absl::StrCat("As many requests are under way as keyd may track (",
+                                         config.leases_max, "); try again when some have ended."));
+  // Only when all are open, so there is an expiry; a report may well come sooner.
+  refusal.retry_after = std::max(leases.NextExpiry() - m.mono, absl::ZeroDuration());
+  return refusal;
+}
+
+Refusal Pool::State::RefuseForModels() const {
+  return Because(RefusalReason::kLimitReached,
+                 absl::StrCat("keyd tracks as many different models today as it may (",
+                              config.models_max, "); use one that was used before."));
+}
+
+Refusal Pool::State::RefuseForQuota(const Model& model, const Moment& m) const {
+  const Selector& selector = model.selector;
+  if (!selector.ready().empty()) {
+    Refusal refusal = Because(RefusalReason::kAllExcluded,
+                              absl::StrCat("Every key that could take a request", ForModel(model),
+                                           " now has already failed this one."));
+    refusal.retry_after = absl::ZeroDuration();  // a request that excludes nothing gets one now
+    return refusal;
+  }
+  absl::Duration wait = absl::InfiniteDuration();
+  if (const auto first = selector.FirstWaiting()) wait = *first - m.mono;
+  if (const auto first = selector.FirstSpent()) {
+    wait = std::min(wait, std::max(m.day_ends - m.wall, *first - m.mono));
+  }
+  const Limits limits = LimitsOf(model).value_or(Limits{0, 0});
+  Refusal refusal;
+  if (selector.spent() == roster.usable_projects()) {
+    refusal = Because(
+        RefusalReason::kExhausted,
+        absl::StrCat("Every project of the pool is out of requests", ForModel(model),
+                     " for today; the next day begins at midnight in America/Los_Angeles, in ",
+                     Rounded(wait), "."));
+    refusal.spent_for_the_day = true;
+    refusal.limit = limits.requests_per_day;
+  } else {
+    refusal = Because(RefusalReason::kExhausted,
+                      absl::StrCat("No project of the pool can take a request", ForModel(model),
+                                   " right now; the first one can in ", Rounded(wait), "."));
+    const Bucket* first = selector.FirstWaitingBucket();
+    const bool minute_is_full =
+        first && first->UsedThisMinute(m) >= first->limits().requests_per_minute;
+    if (minute_is_full) refusal.limit = limits.requests_per_minute;
+  }
+  refusal.retry_after = wait;
+  return refusal;
+}
+
+}  // namespace keypool::policy

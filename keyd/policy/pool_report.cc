@@ -1,0 +1,94 @@
+// How a request went: the end of its lease, and what its answer does to the pool.
+#include "keyd/policy/pool_state.h"
+
+namespace keypool::policy {
+
+ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitGenRef,
+                        Mutations* mutations) {
+  State& state = *state_;
+  const Moment m = state.Observe(now);
+  const Verdict verdict = command.sent ? Judge(command.facts) : JudgeUnsent();
+  // Told even of a report that came before: the Acquire that carries it may be a repetition too.
+  ReportReply reply = {.settled = Settled::kNow, .retryable = verdict.retryable};
+  if (command.epoch != state.epoch) {
+    state.ApplyElsewhere(verdict, command, m, mutations);
+    reply.settled = Settled::kOtherEpoch;
+    return reply;
+  }
+  const std::optional<LeaseTable::Ended> ended = state.leases.End(command.lease, now.mono);
+  if (!ended) {
+    reply.settled = Settled::kDuplicate;
+    return reply;
+  }
+  if (ended->late) reply.settled = Settled::kLate;
+  Bucket* bucket = ended->lease.bucket;
+  bucket->model()->Follow(m);
+  bucket->Turn(m);
+  if (command.sent) {
+    state.ApplyVerdict(verdict, bucket, &ended->lease, m, mutations);
+  } else if (ended->lease.charge) {
+    if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
+    state.Put(bucket, m);
+  }
+  state.LeaseIsGone(ended->lease, m, mutations);
+  return reply;
+}
+
+// `lease` is nullptr when it is not known any more.
+void Pool::State::ApplyVerdict(const Verdict& verdict, Bucket* bucket, const Lease* lease,
+                               const Moment& m, Mutations* mutations) {
+  Model& model = *bucket->model();
+  switch (verdict.effect) {
+    case Effect::kNothing:
+      return;
+    case Effect::kWorks:
+      bucket->Works();
+      return;
+    case Effect::kSpentToday:
+      if (lease && lease->charge && lease->charge->day < m.today) {
+        // Yesterday's request was told that yesterday is spent. Should Google's clock be behind
+        // ours, it will say so again.
+        bucket->CoolFor(kMinuteWithoutDelay, verdict.reason, m, mutations);
+        break;
+      }
+      bucket->SpendToday(verdict.reason, m, mutations);
+      model.spent_day = m.today;
+      break;
+    case Effect::kCoolMinute:
+      bucket->CoolFor(verdict.cool_for, verdict.reason, m, mutations);
+      break;
+    case Effect::kCoolGrowing: {
+      const auto granted_at = lease ? std::optional(lease->granted_at) : std::nullopt;
+      bucket->CoolGrowing(verdict.cool_for, granted_at, verdict.reason, m, mutations);
+      break;
+    }
+  }
+  model.Busy(bucket->cool_until());
+  Put(bucket, m);
+}
+
+// A lease of another reign: its facts are as true as ever, its charge is in the restored counts.
+void Pool::State::ApplyElsewhere(const Verdict& verdict, const ReportCommand& command,
+                                 const Moment& m, Mutations* mutations) {
+  if (verdict.effect == Effect::kNothing || verdict.effect == Effect::kWorks) return;
+  const KeyEntry* key = roster.Find(command.key);
+  if (!key) return;
+  Model* model = command.model.empty() ? models.unmetered() : models.Find(command.model);
+  if (!model) model = models.Make(command.model, m, mutations);
+  if (!model) return;
+  model->Follow(m);
+  Bucket* bucket = key->project->Find(model->serial);
+  if (!bucket) bucket = MakeBucket(*model, key->project, m);
+  bucket->Turn(m);
+  ApplyVerdict(verdict, bucket, nullptr, m, mutations);
+}
+
+void Pool::State::LeaseIsGone(const Lease& lease, const Moment& m, Mutations* mutations) {
+  Bucket* bucket = lease.bucket;
+  --bucket->leases;
+  --bucket->model()->leases;
+  Project* project = bucket->project();
+  if (project->keys == 0) DropIfForgettable(project, m, mutations);
+}
+
+}  // namespace keypool::policy

@@ -1,0 +1,67 @@
+#include "keyd/policy/quota_window.h"
+
+#include <algorithm>
+
+namespace keypool::policy {
+
+void MinuteWindow::Charge(MonoTime at, std::int64_t count) {
+  used_ += count;
+  if (!slots_.empty()) {
+    Slot& last = slots_.back();
+    at = std::max(at, last.newest);
+    const bool shares = limit_ > kExactLimitMax ? at - last.first < kSlotWidth : at == last.newest;
+    if (shares) {
+      last.newest = at;
+      last.count += count;
+      return;
+    }
+  }
+  slots_.push_back({at, at, count});
+}
+
+bool MinuteWindow::Refund(MonoTime at) {
+  // The slots' ranges are disjoint and ascend.
+  const auto slot = std::lower_bound(slots_.begin(), slots_.end(), at,
+                                     [](const Slot& s, MonoTime t) { return s.newest < t; });
+  if (slot == slots_.end() || slot->first > at) return false;
+  --used_;
+  if (--slot->count == 0) slots_.erase(slot);
+  return true;
+}
+
+void MinuteWindow::Expire(MonoTime now) {
+  auto keep = slots_.begin();
+  for (; keep != slots_.end() && LeavesAt(*keep) <= now; ++keep) used_ -= keep->count;
+  slots_.erase(slots_.begin(), keep);
+}
+
+void MinuteWindow::Clear() {
+  used_ = 0;
+  slots_.clear();
+}
+
+std::int64_t MinuteWindow::UsedAt(MonoTime now) const {
+  std::int64_t used = used_;
+  for (const Slot& slot : slots_) {
+    if (LeavesAt(slot) > now) break;
+    used -= slot.count;
+  }
+  return used;
+}
+
+MonoTime MinuteWindow::ReadyAt(MonoTime now) const {
+  MonoTime ready = now;
+  std::int64_t used = used_;
+  for (const Slot& slot : slots_) {
+    if (used < limit_) break;
+    used -= slot.count;
+    ready = std::max(now, LeavesAt(slot));
+  }
+  return ready;
+}
+
+MonoTime MinuteWindow::NextLeave() const {
+  return slots_.empty() ? MonoTime::Max() : LeavesAt(slots_.front());
+}
+
+}  // namespace keypool::policy
