@@ -46,8 +46,8 @@ struct LeaseSessionOptions {
   std::size_t acquires_max = 16'384;  // without an answer; beyond: RESOURCE_EXHAUSTED
   std::size_t reports_max =
       65'536;  // not confirmed; beyond: the oldest is dropped and counted (its lease expires)
-  // Runs a function soon on the owner's thread. Called from the session's own thread, once for many
-  // answers.
+  // Runs a function soon on the owner's thread, never inside the call. Called from the session's
+  // own thread and from the owner's, once for many answers, and not after ~LeaseSession.
   std::function<void(std::function<void()>)> post;
 };
 
@@ -59,7 +59,9 @@ class LeaseSession {
   virtual ~LeaseSession() = default;
 
   using Callback = std::function<void(absl::StatusOr<AcquireResult>)>;
-  // `done` runs once, never inside the call. Returns a number for Cancel.
+  // `done` runs once, never inside the call; it may use or destroy the session. Returns a number
+  // for Cancel. Errors: INVALID_ARGUMENT (the field is named), UNAVAILABLE (no stream to keyd, or
+  // it broke), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (acquires_max).
   virtual std::uint64_t Acquire(AcquireOptions options, Callback done) = 0;
   // `done` will not run. A grant that arrives after all is given back unsent.
   virtual void Cancel(std::uint64_t acquire) = 0;

@@ -24,8 +24,9 @@ inline constexpr std::size_t kViolationsMax = 16;
 inline constexpr std::size_t kViolationTextBytesMax = 256;
 inline constexpr std::size_t kRefusalMessageBytesMax = 512;
 inline constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 366);
-// Of one Session message: acquires and reports, or answers, together.
-inline constexpr int kSessionElementsMax = 4096;
+// Acquires and reports together in one SessionRequest. An answer to two of them still fits into
+// kMessageBytesMax.
+inline constexpr int kSessionElementsMax = 2048;
 inline constexpr std::size_t kMessageBytesMax = 4 * 1024 * 1024;
 
 // What keyd adds to every grant of its reign.

@@ -1,0 +1,68 @@
+#include "keyd/client/channel.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+#include "keyd/wire/text.h"
+#include "keyd/wire/unix_address.h"
+
+namespace keypool::client {
+namespace {
+
+constexpr int kBackoffMinMs = 50;
+constexpr int kBackoffMaxMs = 250;
+// How long one attempt to connect may take; gRPC calls it the minimum backoff.
+constexpr int kConnectTimeoutMs = 2000;
+constexpr int kMessageBytesMax = 64 * 1024 * 1024;
+
+grpc::ChannelArguments Arguments() {
+  grpc::ChannelArguments args;
+  args.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kBackoffMinMs);
+  args.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kBackoffMaxMs);
+  args.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
+  // One connection for each session: threads do not wait for each other's socket.
+  args.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  // Calls are repeated by who knows whether that is safe.
+  args.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
+  // A unix socket has no bandwidth-delay product to measure, and no proxy.
+  args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1 << 20);
+  args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  args.SetMaxReceiveMessageSize(kMessageBytesMax);
+  args.SetMaxSendMessageSize(kMessageBytesMax);
+  return args;
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  const absl::StatusOr<std::string> path = wire::ParseUnixAddress(address);
+  if (!path.ok()) {
+    return grpc::CreateCustomChannel("lame:", nullptr, Arguments());
+  }
+  return grpc::CreateCustomChannel(wire::GrpcTarget(*path), grpc::InsecureChannelCredentials(),
+                                   Arguments());
+}
+
+absl::Status FromGrpc(const grpc::Status& status, std::string_view address) {
+  if (status.ok()) return absl::OkStatus();
+  if (const auto path = wire::ParseUnixAddress(address); !path.ok()) {
+    return absl::UnavailableError(absl::StrCat("KEYD_ADDRESS: ", path.status().message()));
+  }
+  const std::string detail = wire::ClipText(status.error_message(), 1024);
+  const auto code = static_cast<absl::StatusCode>(status.error_code());
+  if (code != absl::StatusCode::kUnavailable) return absl::Status(code, detail);
+  // gRPC's own words when there is nobody at the address; keyd's words otherwise.
+  if (absl::StrContains(detail, "connect")) {
+    return absl::UnavailableError(
+        absl::StrCat("keyd cannot be reached at ", ToAbsl(address), ": ", detail,
+                     ". Does keyd run, and does it listen on KEYD_ADDRESS?"));
+  }
+  return absl::UnavailableError(absl::StrCat("keyd at ", ToAbsl(address), ": ", detail));
+}
+
+}  // namespace keypool::client

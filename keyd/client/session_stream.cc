@@ -1,0 +1,157 @@
+// The owner's side of the stream, and what both threads share. The thread's side is in
+// session_thread.cc.
+#include "keyd/client/session_stream.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "keyd/base/assert.h"
+#include "keyd/client/channel.h"
+#include "keyd/wire/deadline.h"
+
+namespace keypool::client {
+namespace {
+
+// How long a report waits for an acquire, or for other reports, to travel with.
+constexpr absl::Duration kCompanyWait = absl::Milliseconds(5);
+constexpr absl::Duration kCloseMax = absl::Seconds(1);
+
+}  // namespace
+
+SessionStream::SessionStream(std::string address, std::size_t reports_max,
+                             std::function<void()> notify)
+    : address_(std::move(address)),
+      notify_(std::move(notify)),
+      channel_(OpenChannel(address_)),
+      stub_(v1::Lease::NewStub(channel_)),
+      down_since_(SystemClock().MonoNow()),
+      ticked_at_(down_since_),
+      outbox_(reports_max),
+      thread_([this] { Run(); }) {}
+
+SessionStream::~SessionStream() { KP_ASSERT(!thread_.joinable()); }
+
+absl::StatusOr<std::uint64_t> SessionStream::Acquire(std::uint64_t request_id,
+                                                     const AcquireCommand& command,
+                                                     const std::optional<ReportCommand>& previous,
+                                                     Flow flow) {
+  std::uint64_t generation = 0;
+  {
+    MutexLock lock(&mutex_);
+    if (refusing_) return last_error_;
+    outbox_.AddAcquire(request_id, command, previous);
+    ++unanswered_;
+    generation = generation_;
+    if (flow == Flow::kHold || !TakeWrite()) return generation;
+  }
+  Write();
+  return generation;
+}
+
+void SessionStream::Report(ReportCommand report, Flow flow) {
+  MutexLock lock(&mutex_);
+  outbox_.AddReport(std::move(report));
+  if (flow == Flow::kHold || phase_ != Phase::kUp || writing_ || alarm_set_) return;
+  alarm_set_ = true;
+  alarm_.Set(&queue_, wire::After(kCompanyWait), &company_);
+}
+
+void SessionStream::Flush() {
+  {
+    MutexLock lock(&mutex_);
+    if (writing_ || !NextWrite()) return;
+  }
+  Write();
+}
+
+Inbox SessionStream::Take() {
+  MutexLock lock(&mutex_);
+  notified_ = false;
+  return std::exchange(inbox_, Inbox());
+}
+
+void SessionStream::Close() {
+  bool write = false;
+  {
+    MutexLock lock(&mutex_);
+    closing_ = true;
+    for (const Inbox::Answer& answer : std::exchange(inbox_, Inbox()).answers) GiveBack(answer);
+    write = !writing_ && NextWrite();
+  }
+  if (write) Write();
+  const MonoTime deadline = SystemClock().MonoNow() + kCloseMax;
+  {
+    MutexLock lock(&mutex_);
+    while (!Settled()) {
+      const absl::Duration left = deadline - SystemClock().MonoNow();
+      if (left <= absl::ZeroDuration()) break;
+      settled_.WaitFor(&mutex_, absl::ToChronoNanoseconds(left));
+    }
+    stopping_ = true;
+    if (context_ != nullptr) context_->TryCancel();
+    if (alarm_set_) alarm_.Cancel();
+  }
+  thread_.join();
+}
+
+bool SessionStream::Connected() const {
+  MutexLock lock(&mutex_);
+  return phase_ == Phase::kUp;
+}
+
+std::uint64_t SessionStream::ReportsDropped() const {
+  MutexLock lock(&mutex_);
+  return outbox_.Dropped();
+}
+
+// Takes the right to write and fills the message; true: the caller is to Write, without the lock.
+bool SessionStream::TakeWrite() {
+  if (phase_ != Phase::kUp || writing_ || !outbox_.Fill(&outgoing_)) return false;
+  writing_ = true;
+  reports_due_ = reports_due_ && outbox_.HasUnsentReports();
+  return true;
+}
+
+// As TakeWrite, but reports that are alone wait for company a little.
+bool SessionStream::NextWrite() {
+  if (phase_ != Phase::kUp) return false;
+  if (outbox_.HasAcquires() || reports_due_ || closing_) return TakeWrite();
+  if (outbox_.HasUnsentReports() && !alarm_set_) {
+    alarm_set_ = true;
+    alarm_.Set(&queue_, wire::After(kCompanyWait), &company_);
+  }
+  return false;
+}
+
+// True: the caller is to call notify_, without the lock.
+bool SessionStream::WantsNotify() {
+  if (notified_ || closing_) return false;
+  notified_ = true;
+  return true;
+}
+
+// Nothing that matters is under way or waiting.
+bool SessionStream::Settled() const {
+  if (outbox_.Unconfirmed() > 0) return false;
+  return unanswered_ == 0 || phase_ != Phase::kUp;
+}
+
+bool SessionStream::Stopping() {
+  MutexLock lock(&mutex_);
+  return stopping_;
+}
+
+void SessionStream::GiveBack(const Inbox::Answer& answer) {
+  if (!answer.answer.ok()) return;
+  const wire::Granted* granted = std::get_if<wire::Granted>(&*answer.answer);
+  if (granted == nullptr) return;
+  ReportCommand report;
+  report.lease = granted->grant.lease;
+  report.epoch = granted->epoch;
+  report.sent = false;
+  report.key = granted->grant.key;
+  outbox_.AddReport(std::move(report));
+}
+
+}  // namespace keypool::client

@@ -1,0 +1,148 @@
+// The stream under a LeaseSession: its thread, its completion queue, what goes out and what came
+// in.
+//
+// Two threads meet here. The owner queues and, when no write is under way, writes; the stream's
+// own thread handles everything that gRPC completes. A write belongs to whoever set `writing_`.
+#pragma once
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/support/async_stream.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "keyd/base/clock.h"
+#include "keyd/base/lease.h"
+#include "keyd/base/mutex.h"
+#include "keyd/client/outbox.h"
+#include "keyd/wire/event.h"
+#include "keyd/wire/lease_wire.h"
+#include "keypool/v1/lease.grpc.pb.h"
+
+namespace keypool::client {
+
+// What came for the owner since it last looked.
+struct Inbox {
+  struct Answer {
+    std::uint64_t request_id;
+    absl::StatusOr<wire::AcquireAnswer> answer;
+  };
+  // Acquires queued in a generation up to this one will not be answered any more.
+  struct Breakage {
+    std::uint64_t generation;
+    absl::Status status;
+  };
+  std::vector<Answer> answers;
+  std::optional<Breakage> breakage;  // after the answers
+};
+
+class SessionStream {
+ public:
+  // `notify` runs on the stream's thread when the inbox has something, and every 50 ms while
+  // acquires wait, so that the owner sees which are out of time; not again before Take.
+  SessionStream(std::string address, std::size_t reports_max, std::function<void()> notify);
+  // After Close.
+  ~SessionStream();
+
+  // Owner's thread. Without `hold` what waits is written as soon as no write is under way, with it
+  // not before Flush.
+  enum class Flow { kSend, kHold };
+  // Returns the generation; UNAVAILABLE when there is no stream and none is about to be.
+  // REQUIRES: wire::Check(command).ok().
+  absl::StatusOr<std::uint64_t> Acquire(std::uint64_t request_id, const AcquireCommand& command,
+                                        const std::optional<ReportCommand>& previous, Flow flow);
+  void Report(ReportCommand report, Flow flow);
+  void Flush();
+  Inbox Take();
+  // Gives back what is granted from now on, sends what is queued, for at most a second, and ends.
+  void Close();
+
+  bool Connected() const;
+  std::uint64_t ReportsDropped() const;
+
+ private:
+  using Rpc = grpc::ClientAsyncReaderWriter<v1::SessionRequest, v1::SessionResponse>;
+  enum class Phase { kDown, kOpening, kUp, kEnding };
+
+  void Run();
+  void Open();
+  void OnStart(bool ok);
+  void OnMetadata(bool ok);
+  void OnRead(bool ok);
+  void OnWritten(bool ok);
+  void OnCompanyTimer(bool ok);
+  void OnFinish(bool ok);
+  void EndStream();
+  void FinishIfIdle();
+  void Tick();
+  void GiveUpWaiting();
+
+  void Receive();
+  bool Deliver(std::vector<Inbox::Answer> answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveBack(const Inbox::Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool TakeWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool NextWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool WantsNotify() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Settled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Stopping();
+  void Write() { rpc_->Write(outgoing_, &written_); }
+
+  const std::string address_;
+  const std::function<void()> notify_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Lease::Stub> stub_;
+  grpc::CompletionQueue queue_;
+
+  // Of the stream's thread; rpc_ also of the writer, while `writing_` is set.
+  std::unique_ptr<Rpc> rpc_;
+  v1::SessionResponse response_;
+  grpc::Status end_;
+  bool reading_ = false;
+  bool was_useful_ = false;  // a message came: the next stream may be tried at once
+  MonoTime down_since_;
+  MonoTime ticked_at_;
+
+  wire::MemberEvent<SessionStream, &SessionStream::OnStart> started_{this};
+  wire::MemberEvent<SessionStream, &SessionStream::OnMetadata> metadata_{this};
+  wire::MemberEvent<SessionStream, &SessionStream::OnRead> read_{this};
+  wire::MemberEvent<SessionStream, &SessionStream::OnWritten> written_{this};
+  wire::MemberEvent<SessionStream, &SessionStream::OnCompanyTimer> company_{this};
+  wire::MemberEvent<SessionStream, &SessionStream::OnFinish> finished_{this};
+
+  // Of the writer: whoever set `writing_`.
+  v1::SessionRequest outgoing_;
+
+  mutable Mutex mutex_;
+  CondVar settled_;
+  Outbox outbox_ ABSL_GUARDED_BY(mutex_);
+  Inbox inbox_ ABSL_GUARDED_BY(mutex_);
+  bool notified_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<grpc::ClientContext> context_ ABSL_GUARDED_BY(mutex_);
+  grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
+  bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reports_due_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kDown;
+  // No stream for longer than an acquire should wait for one: refuse at once.
+  bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;   // answers belong to nobody any more
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;  // the thread is to end
+  std::uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::int64_t unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
+
+  std::thread thread_;  // the last member: it uses all others
+};
+
+}  // namespace keypool::client
