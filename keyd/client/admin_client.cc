@@ -1,0 +1,191 @@
+#include "keyd/client/admin_client.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/completion_queue.h>
+#include <grpcpp/support/async_unary_call.h>
+
+#include <thread>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "keyd/base/mutex.h"
+#include "keyd/client/channel.h"
+#include "keyd/wire/admin_wire.h"
+#include "keyd/wire/deadline.h"
+#include "keyd/wire/event.h"
+#include "keypool/v1/admin.grpc.pb.h"
+
+namespace keypool::client {
+namespace {
+
+class Admin final : public AdminClient {
+ public:
+  explicit Admin(AdminClientOptions options)
+      : options_(std::move(options)),
+        channel_(OpenChannel(options_.address)),
+        stub_(v1::Admin::NewStub(channel_)),
+        thread_([this] { Run(); }) {}
+
+  ~Admin() override {
+    {
+      MutexLock lock(&mutex_);
+      stopping_ = true;
+      for (grpc::ClientContext* context : under_way_) context->TryCancel();
+    }
+    changed_.NotifyAll();
+    thread_.join();
+  }
+
+  void Status(StatusQuery query, Done<PoolStatus> done) override {
+    Start(Encoded<v1::StatusRequest>(query), &v1::Admin::Stub::PrepareAsyncStatus,
+          Decoding<v1::StatusResponse>(std::move(done)));
+  }
+  void Key(KeyId id, std::string model, Done<KeyStatus> done) override {
+    Start(Encoded<v1::GetKeyRequest>(wire::KeyQuery{id, std::move(model)}),
+          &v1::Admin::Stub::PrepareAsyncGetKey, Decoding<v1::KeyStatus>(std::move(done)));
+  }
+  void AddKey(AddKeyCommand command, Done<KeyStatus> done) override {
+    Start(Encoded<v1::AddKeyRequest>(command), &v1::Admin::Stub::PrepareAsyncAddKey,
+          Decoding<v1::KeyStatus>(std::move(done)));
+  }
+  void RemoveKey(KeyId id, std::function<void(absl::Status)> done) override {
+    Start<v1::RemoveKeyRequest, v1::RemoveKeyResponse>(
+        Encoded<v1::RemoveKeyRequest>(RemoveKeyCommand{id}),
+        &v1::Admin::Stub::PrepareAsyncRemoveKey,
+        [done = std::move(done)](absl::StatusOr<const v1::RemoveKeyResponse*> response) {
+          done(response.status());
+        });
+  }
+  void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override {
+    Start(Encoded<v1::DisableKeyRequest>(command), &v1::Admin::Stub::PrepareAsyncDisableKey,
+          Decoding<v1::KeyStatus>(std::move(done)));
+  }
+  void EnableKey(KeyId id, Done<KeyStatus> done) override {
+    Start(Encoded<v1::EnableKeyRequest>(EnableKeyCommand{id}),
+          &v1::Admin::Stub::PrepareAsyncEnableKey, Decoding<v1::KeyStatus>(std::move(done)));
+  }
+  void Reset(ResetCommand command, Done<std::int64_t> done) override {
+    Start<v1::ResetRequest, v1::ResetResponse>(
+        Encoded<v1::ResetRequest>(command), &v1::Admin::Stub::PrepareAsyncReset,
+        [done = std::move(done)](absl::StatusOr<const v1::ResetResponse*> response) {
+          if (!response.ok()) return done(response.status());
+          done(static_cast<std::int64_t>((*response)->buckets()));
+        });
+  }
+
+  absl::Status Watch(StatusQuery query, absl::Duration min_interval,
+                     std::function<bool(PoolStatus)> on_status) override {
+    grpc::ClientContext context;
+    v1::WatchRequest request;
+    wire::Encode(wire::WatchQuery{std::move(query), min_interval}, &request);
+    const auto reader = stub_->Watch(&context, request);
+    v1::StatusResponse response;
+    while (reader->Read(&response)) {
+      absl::StatusOr<PoolStatus> status = wire::Decode(response);
+      if (!status.ok()) return status.status();
+      if (!on_status(*std::move(status))) return absl::OkStatus();
+    }
+    return FromGrpc(reader->Finish(), options_.address);
+  }
+
+ private:
+  template <class Response>
+  using Raw = std::function<void(absl::StatusOr<const Response*>)>;
+  template <class Request, class Response>
+  using Prepare = std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> (v1::Admin::Stub::*)(
+      grpc::ClientContext*, const Request&, grpc::CompletionQueue*);
+
+  // One unary call under way; deletes itself.
+  template <class Response>
+  struct Call final : wire::Event {
+    explicit Call(Admin* a) : admin(a) {}
+    void Run(bool) override {
+      const std::unique_ptr<Call> self(this);
+      if (status.ok()) {
+        done(&response);
+      } else {
+        done(FromGrpc(status, admin->options_.address));
+      }
+      reader = nullptr;  // before the context that holds its memory
+      MutexLock lock(&admin->mutex_);
+      admin->under_way_.erase(&context);
+    }
+
+    Admin* const admin;
+    Raw<Response> done;
+    grpc::ClientContext context;
+    Response response;
+    grpc::Status status;
+    std::unique_ptr<grpc::ClientAsyncResponseReader<Response>> reader;
+  };
+
+  template <class Request, class From>
+  static Request Encoded(const From& from) {
+    Request request;
+    wire::Encode(from, &request);
+    return request;
+  }
+
+  template <class Response, class To>
+  static Raw<Response> Decoding(Done<To> done) {
+    return [done = std::move(done)](absl::StatusOr<const Response*> response) {
+      if (!response.ok()) return done(response.status());
+      done(wire::Decode(**response));
+    };
+  }
+
+  template <class Request, class Response>
+  void Start(const Request& request, Prepare<Request, Response> prepare, Raw<Response> done) {
+    auto call = std::make_unique<Call<Response>>(this);
+    call->done = std::move(done);
+    call->context.set_deadline(wire::After(options_.timeout));
+    {
+      MutexLock lock(&mutex_);
+      under_way_.insert(&call->context);
+      call->reader = (stub_.get()->*prepare)(&call->context, request, &queue_);
+      call->reader->StartCall();
+      Call<Response>* raw = call.release();  // Run deletes it
+      raw->reader->Finish(&raw->response, &raw->status, raw);
+    }
+    changed_.NotifyOne();
+  }
+
+  // Polls only while a call is under way: an idle poller would take wake-ups, and a thread switch
+  // each, from the lease sessions of the same process.
+  void Run() {
+    while (true) {
+      {
+        MutexLock lock(&mutex_);
+        while (under_way_.empty() && !stopping_) changed_.Wait(&mutex_);
+        if (under_way_.empty()) break;
+      }
+      void* tag = nullptr;
+      bool ok = false;
+      if (!queue_.Next(&tag, &ok)) break;
+      static_cast<wire::Event*>(tag)->Run(ok);
+    }
+    queue_.Shutdown();
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue_.Next(&tag, &ok)) {
+    }
+  }
+
+  const AdminClientOptions options_;
+  const std::shared_ptr<grpc::Channel> channel_;
+  const std::unique_ptr<v1::Admin::Stub> stub_;
+  grpc::CompletionQueue queue_;
+  Mutex mutex_;
+  CondVar changed_;
+  absl::flat_hash_set<grpc::ClientContext*> under_way_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;  // the last member: it uses all others
+};
+
+}  // namespace
+
+std::unique_ptr<AdminClient> AdminClient::Open(AdminClientOptions options) {
+  return std::make_unique<Admin>(std::move(options));
+}
+
+}  // namespace keypool::client
