@@ -28,12 +28,12 @@ enum class MinuteShape {
 };
 
 struct QuotaOptions {
-  std::map<std::string, std::string> project_of_key;
+  std::map<std::string, std::string> project_of_key = {};
   // Take a key that is not listed, as the only key of a project with the key's own name.
   bool any_key = false;
   Limit limit;
   // By "model" or, stronger, "project/model".
-  std::map<std::string, Limit> overrides;
+  std::map<std::string, Limit> overrides = {};
   MinuteShape shape = MinuteShape::kSliding;
 };
 

@@ -1,16 +1,13 @@
 #include "tests/fakes/gemini/session.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <boost/asio.hpp>
 #include <charconv>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "keyd/base/clock.h"
 #include "tests/fakes/gemini/control.h"
+#include "tests/fakes/gemini/digest.h"
 
 namespace keypool::fake {
 
@@ -57,28 +54,19 @@ std::optional<Reply> AnswerInstead(const Fault& fault, const Subject& subject) {
 // Takes a body in: counts it, hashes it, keeps the beginning.
 class BodySink {
  public:
-  BodySink() : digest_(EVP_MD_CTX_new()) { EVP_DigestInit_ex(digest_, EVP_sha256(), nullptr); }
-  ~BodySink() { EVP_MD_CTX_free(digest_); }
-  BodySink(const BodySink&) = delete;
-  BodySink& operator=(const BodySink&) = delete;
-
   void Add(std::string_view data) {
-    EVP_DigestUpdate(digest_, data.data(), data.size());
+    hash_.Add(data);
     bytes_ += static_cast<std::int64_t>(data.size());
     kept_.append(data.substr(0, kParsedBodyBytesMax - kept_.size()));
   }
   void MoveInto(ApiRequest* request) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> hash;
-    unsigned int size = 0;
-    EVP_DigestFinal_ex(digest_, hash.data(), &size);
-    request->body_sha256 =
-        absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(hash.data()), size));
+    request->body_sha256 = hash_.Hex();
     request->body_bytes = bytes_;
     request->body = std::move(kept_);
   }
 
  private:
-  EVP_MD_CTX* digest_;
+  Sha256 hash_;
   std::int64_t bytes_ = 0;
   std::string kept_;
 };

@@ -1,0 +1,119 @@
+#include "tests/integration/harness/cluster.h"
+
+#include <charconv>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+
+namespace keypool::itest {
+namespace {
+
+// Fields of the log lines by which the programs say that they serve.
+constexpr std::string_view kKeydServes = "keyd_serving";
+constexpr std::string_view kProxyListens = "proxy_listening";
+constexpr std::string_view kPortField = " port=";
+
+Settings Over(Settings base, const Settings& more) {
+  for (const auto& [name, value] : more) base[name] = value;
+  return base;
+}
+
+absl::Status DidNotComeUp(std::string_view program, Process& process) {
+  return absl::UnavailableError(
+      absl::StrCat(std::string(program), " did not come up: ", process.Out(), process.Err()));
+}
+
+}  // namespace
+
+std::string TestKey(int number) {
+  char text[48];
+  std::snprintf(text, sizeof(text), "AIzaSyTest-key-for-the-fake-only-%06d", number);
+  return text;
+}
+
+std::vector<std::pair<std::string, std::string>> TestKeys(int projects, int each) {
+  std::vector<std::pair<std::string, std::string>> keys;
+  for (int i = 0; i < projects * each; ++i) {
+    keys.emplace_back(TestKey(i + 1), absl::StrCat("project-", i / each + 1));
+  }
+  return keys;
+}
+
+Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
+  keyd_address_ = "unix:" + dir_.File("keyd.sock");
+}
+
+absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(ClusterOptions options) {
+  std::unique_ptr<Cluster> cluster(new Cluster(std::move(options)));
+  KP_RETURN_IF_ERROR(cluster->StartFake());
+  if (cluster->options_.start_keyd) KP_RETURN_IF_ERROR(cluster->StartKeyd());
+  for (int i = 0; i < cluster->options_.proxies; ++i) KP_RETURN_IF_ERROR(cluster->StartProxy());
+  return cluster;
+}
+
+absl::Status Cluster::StartFake() {
+  fake::FakeOptions options = options_.fake;
+  options.quota.limit = options_.fake_limit;
+  for (const auto& [key, project] : options_.keys) options.quota.project_of_key[key] = project;
+  absl::StatusOr<std::unique_ptr<fake::FakeGemini>> fake = fake::FakeGemini::Start(options);
+  if (!fake.ok()) return fake.status();
+  fake_ = *std::move(fake);
+  return absl::OkStatus();
+}
+
+absl::Status Cluster::StartKeyd() {
+  std::string keys;
+  for (const auto& [key, project] : options_.keys) {
+    absl::StrAppend(&keys, keys.empty() ? "" : ",", key, "@", project);
+  }
+  ProcessOptions process{.program = KEYPOOL_KEYD};
+  process.environment = Over({{"DATA_DIR", dir_.path()},
+                              {"GEMINI_API_KEYS", keys},
+                              {"DEFAULT_RPM_LIMIT", "1000000"},
+                              {"DEFAULT_RPD_LIMIT", "1000000"}},
+                             options_.keyd);
+  absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
+  if (!started.ok()) return started.status();
+  keyd_ = *std::move(started);
+  if (!keyd_->WaitForLine(kKeydServes)) return DidNotComeUp("keyd", *keyd_);
+  return absl::OkStatus();
+}
+
+void Cluster::KillKeyd() {
+  keyd_->Signal(SIGKILL);
+  keyd_->WaitForExit();
+}
+
+absl::Status Cluster::StartProxy() {
+  ProcessOptions process{.program = KEYPOOL_PROXY};
+  process.environment = Over({{"HOST", "127.0.0.1"},
+                              {"PORT", "0"},
+                              {"DATA_DIR", dir_.path()},
+                              {"KEYD_ADDRESS", keyd_address_},
+                              {"GEMINI_BASE_URL", fake_->base_url()},
+                              {"RETRY_DELAY_SECONDS", "0"}},
+                             options_.proxy);
+  absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
+  if (!started.ok()) return started.status();
+  RunningProxy proxy{*std::move(started), 0};
+  const std::optional<std::string> line = proxy.process->WaitForLine(kProxyListens);
+  if (!line) return DidNotComeUp("proxy", *proxy.process);
+  const std::size_t at = line->find(kPortField);
+  if (at == std::string::npos) return absl::UnavailableError("no port in: " + *line);
+  const char* first = line->data() + at + kPortField.size();
+  std::from_chars(first, line->data() + line->size(), proxy.port);
+  proxies_.push_back(std::move(proxy));
+  return absl::OkStatus();
+}
+
+Finished Cluster::Poolctl(std::vector<std::string> args, std::string input) {
+  ProcessOptions process{.program = KEYPOOL_POOLCTL, .args = std::move(args)};
+  process.input = std::move(input);
+  process.environment = {{"DATA_DIR", dir_.path()}, {"KEYD_ADDRESS", keyd_address_}};
+  return RunToEnd(process);
+}
+
+}  // namespace keypool::itest
