@@ -1,0 +1,150 @@
+#include "cli/options.h"
+
+#include <array>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "keyd/base/state_dir.h"
+#include "keyd/base/status.h"
+
+namespace keypool::cli {
+namespace {
+
+constexpr char kStatusExamples[] =
+    "Examples:\n"
+    "  poolctl status                             every key, with used/limit for minute and day\n"
+    "  poolctl status key_3 --model gemini-2.5-flash\n"
+    "  poolctl status --watch                     stays, and shows every change\n"
+    "  poolctl status --json | jq '.keys[] | select(.state == \"disabled\") | .key_id'\n";
+constexpr char kAddExamples[] =
+    "Examples:\n"
+    "  poolctl add --project my-project-7         asks for the secret without showing it\n"
+    "  poolctl add --project my-project-7 < key.txt\n"
+    "  poolctl add --file /run/secrets/gemini-key\n"
+    "Keys of one Google Cloud project share its quota: name the project to count it once.\n";
+constexpr char kRemoveExamples[] =
+    "Example:\n"
+    "  poolctl remove key_3\n"
+    "Requests that hold a lease on the key run to their end. To stop using a key for a while,\n"
+    "see poolctl disable.\n";
+constexpr char kDisableExamples[] =
+    "Example:\n"
+    "  poolctl disable key_3 --reason \"billing of the project is being moved\"\n";
+constexpr char kEnableExamples[] =
+    "Example:\n"
+    "  poolctl enable key_3\n";
+constexpr char kResetExamples[] =
+    "Examples:\n"
+    "  poolctl reset key_3                        the quota of the project that owns key_3\n"
+    "  poolctl reset --yes                        of every project, without asking\n"
+    "Google does not forget: reset only when you know that Google's own counters started again.\n";
+
+constexpr char kSecretInArguments[] =
+    "add takes no secret on the command line, where the process list and the shell's history show "
+    "it; leave it out to be asked for it, or use standard input or --file. If it was a real key, "
+    "replace it.";
+
+void CheckKey(Settings& command, const std::string& text) {
+  // The text is not shown: it may be a secret in the wrong place.
+  command.AddCheck([&text] {
+    if (text.empty() || ParseKeyId(text)) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "KEY: is no key id; ids look like key_1, and poolctl status shows them");
+  });
+}
+
+struct Texts {
+  std::string data_dir, key;
+};
+
+void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
+  using Presence = Settings::Presence;
+  Settings& status = settings.AddCommand("status", "Shows the pool, or one key.", kStatusExamples);
+  status.AddArgument("KEY", &texts->key, Presence::kOptional, "Only this key, like key_3.");
+  status.AddOption("model", &o->model, "MODEL", "Only the quota of this model.");
+  status.AddSwitch("json", &o->json, "Prints one JSON object; with --watch one in each line.");
+  status.AddSwitch("watch", &o->watch, "Stays, and shows the first 1000 keys at every change.");
+  CheckKey(status, texts->key);
+
+  Settings& add = settings.AddCommand("add", "Adds a key.", kAddExamples);
+  add.AddOption("project", &o->project, "PROJECT",
+                "The Google Cloud project that owns the key. Without it the key gets a project of "
+                "its own.");
+  add.AddOption("file", &o->file, "FILE",
+                "Reads the secret from this file; - is standard input, which is read without this "
+                "flag too when it is no terminal.");
+  add.RefuseArguments(kSecretInArguments);
+  add.AddCheck([o] {
+    if (o->project.empty() || IsDeclarableProject(o->project)) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("--project: is no project id; allowed: 1 to ", kProjectIdBytesMax,
+                     " letters, digits and . _ : -, not starting with -"));
+  });
+
+  const auto one_key = [&](const char* name, const char* summary,
+                           const char* examples) -> Settings& {
+    Settings& command = settings.AddCommand(name, summary, examples);
+    command.AddArgument("KEY", &texts->key, Presence::kRequired, "The key, like key_3.");
+    CheckKey(command, texts->key);
+    return command;
+  };
+  one_key("remove", "Removes a key for good.", kRemoveExamples);
+  one_key("disable", "Takes a key out of use until enable.", kDisableExamples)
+      .AddOption("reason", &o->reason, "TEXT", "Why; shown in the status. At most 200 bytes.");
+  one_key("enable", "Takes a disabled key back into use.", kEnableExamples);
+
+  Settings& reset = settings.AddCommand("reset", "Forgets counts and cooldowns.", kResetExamples);
+  reset.AddArgument("KEY", &texts->key, Presence::kOptional,
+                    "Only the project of this key. Without it: every project.");
+  reset.AddSwitch("yes", &o->yes, "Resets every project without asking.");
+  CheckKey(reset, texts->key);
+}
+
+Command CommandOf(std::string_view name) {
+  constexpr std::array<std::pair<std::string_view, Command>, 6> kCommands = {{
+      {"status", Command::kStatus},
+      {"add", Command::kAdd},
+      {"remove", Command::kRemove},
+      {"disable", Command::kDisable},
+      {"enable", Command::kEnable},
+      {"reset", Command::kReset},
+  }};
+  for (const auto& [known, command] : kCommands) {
+    if (known == name) return command;
+  }
+  return Command::kStatus;
+}
+
+}  // namespace
+
+Settings::Parsed ReadOptions(int argc, const char* const* argv,
+                             const Settings::Environment& environment, Options* options) {
+  Texts texts;
+  texts.data_dir = DefaultDataDir(environment);
+  Settings settings("poolctl",
+                    "Looks after the pool of keys that keyd holds. Exit codes: 0 done, 1 refused, "
+                    "2 wrong usage, 3 keyd cannot be reached.");
+  settings.AddText("DATA_DIR", &texts.data_dir, "Where keyd keeps its state and its socket.");
+  settings.AddText("KEYD_ADDRESS", &options->address,
+                   "Where keyd listens, like unix:/run/keypool/keyd.sock. Without it: keyd.sock in "
+                   "DATA_DIR.");
+  settings.AddAlias("KEYD_ADDRESS", "address");
+  settings.AddSeconds("POOLCTL_TIMEOUT_SECONDS", &options->timeout, {0.1, 600},
+                      "How long to wait for an answer of keyd.");
+  settings.AddAlias("POOLCTL_TIMEOUT_SECONDS", "timeout");
+  settings.AddCheck([options] {
+    if (options->address.empty() || options->address.starts_with("unix:")) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "KEYD_ADDRESS: keyd listens on a unix socket; write unix:/path/to/keyd.sock");
+  });
+  DeclareCommands(settings, options, &texts);
+
+  Settings::Parsed parsed = settings.Parse(argc, argv, environment);
+  if (parsed.next == Settings::Next::kExit) return parsed;
+  options->command = CommandOf(parsed.command);
+  if (options->address.empty()) options->address = DefaultKeydAddress(texts.data_dir);
+  if (!texts.key.empty()) options->key = ParseKeyId(texts.key);
+  return parsed;
+}
+
+}  // namespace keypool::cli

@@ -1,0 +1,33 @@
+// What the user asks of poolctl, read from flags, environment and file.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+#include "keyd/base/ids.h"
+#include "keyd/base/settings.h"
+
+namespace keypool::cli {
+
+enum class Command { kStatus, kAdd, kRemove, kDisable, kEnable, kReset };
+
+struct Options {
+  Command command = Command::kStatus;
+  std::string address;  // of keyd, "unix:…"
+  absl::Duration timeout = absl::Seconds(5);
+  std::optional<KeyId> key;  // always there for remove, disable and enable
+  std::string model;         // status: only buckets of it
+  bool json = false;         // status
+  bool watch = false;        // status
+  std::string project;       // add
+  std::string file;          // add: "-" or a path; empty when not said
+  std::string reason;        // disable
+  bool yes = false;          // reset: do not ask
+};
+
+// Fills `*options` when the result says kRun.
+Settings::Parsed ReadOptions(int argc, const char* const* argv,
+                             const Settings::Environment& environment, Options* options);
+
+}  // namespace keypool::cli

@@ -1,0 +1,107 @@
+// An AdminClient over a pool in memory, for the tests of poolctl. Callbacks run on another thread,
+// as those of the real one.
+#pragma once
+
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "keyd/client/admin_client.h"
+
+namespace keypool::cli {
+
+class FakeAdminClient final : public client::AdminClient {
+ public:
+  PoolStatus pool;                 // what Status answers, page by page
+  absl::Status error;              // when not OK, the answer to everything
+  std::size_t page_max = 1000;     // keys in one page, whatever is asked
+  std::vector<std::string> calls;  // what was asked, in words
+  // What Watch delivers, one list for each call; then it ends with `watch_end`.
+  std::vector<std::vector<PoolStatus>> watches;
+  absl::Status watch_end = absl::OkStatus();
+
+  ~FakeAdminClient() override {
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  void Status(StatusQuery query, Done<PoolStatus> done) override {
+    calls.push_back("status after " + ToString(query.after) + " of " + query.model);
+    PoolStatus page;
+    page.summary = pool.summary;
+    for (const KeyStatus& key : pool.keys) {
+      if (key.id <= query.after) continue;
+      page.more = page.keys.size() == std::min(page_max, query.keys_max);
+      if (page.more) break;
+      page.keys.push_back(key);
+    }
+    Answer<PoolStatus>(std::move(page), std::move(done));
+  }
+  void Key(KeyId id, std::string model, Done<KeyStatus> done) override {
+    calls.push_back("key " + ToString(id) + " of " + model);
+    AnswerKey(id, std::move(done));
+  }
+  void AddKey(AddKeyCommand command, Done<KeyStatus> done) override {
+    calls.push_back("add " + command.secret->Masked() + " to " +
+                    (command.project ? command.project->value() : std::string("its own")));
+    KeyStatus key;
+    key.id = KeyId{7};
+    key.project = command.project ? *command.project : OwnProject(key.id);
+    key.masked_secret = command.secret->Masked();
+    Answer<KeyStatus>(std::move(key), std::move(done));
+  }
+  void RemoveKey(KeyId id, std::function<void(absl::Status)> done) override {
+    calls.push_back("remove " + ToString(id));
+    threads_.emplace_back([done = std::move(done), status = error] { done(status); });
+  }
+  void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override {
+    calls.push_back("disable " + ToString(command.key) + " because " + command.reason);
+    KeyStatus key;
+    key.id = command.key;
+    key.active = false;
+    key.disabled_reason = command.reason.empty() ? "disabled by the operator" : command.reason;
+    Answer<KeyStatus>(std::move(key), std::move(done));
+  }
+  void EnableKey(KeyId id, Done<KeyStatus> done) override {
+    calls.push_back("enable " + ToString(id));
+    KeyStatus key;
+    key.id = id;
+    Answer<KeyStatus>(std::move(key), std::move(done));
+  }
+  void Reset(ResetCommand command, Done<std::int64_t> done) override {
+    calls.push_back("reset " + (command.key ? ToString(*command.key) : std::string("all")));
+    Answer<std::int64_t>(5, std::move(done));
+  }
+  absl::Status Watch(StatusQuery query, absl::Duration,
+                     std::function<bool(PoolStatus)> on_status) override {
+    calls.push_back("watch after " + ToString(query.after));
+    if (!error.ok()) return error;
+    if (watched_ == watches.size()) return watch_end;
+    for (const PoolStatus& status : watches[watched_++]) {
+      if (!on_status(status)) return absl::OkStatus();
+    }
+    return watched_ == watches.size() ? watch_end : absl::UnavailableError("keyd went away");
+  }
+
+ private:
+  template <class T>
+  void Answer(T answer, Done<T> done) {
+    absl::StatusOr<T> result = error.ok() ? absl::StatusOr<T>(std::move(answer)) : error;
+    threads_.emplace_back([done = std::move(done), result = std::move(result)]() mutable {
+      done(std::move(result));
+    });
+  }
+  void AnswerKey(KeyId id, Done<KeyStatus> done) {
+    for (const KeyStatus& key : pool.keys) {
+      if (key.id == id) return Answer<KeyStatus>(key, std::move(done));
+    }
+    threads_.emplace_back(
+        [done = std::move(done), id] { done(absl::NotFoundError("there is no " + ToString(id))); });
+  }
+
+  std::size_t watched_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace keypool::cli

@@ -1,0 +1,89 @@
+#include "cli/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace keypool::cli {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+struct Read {
+  Settings::Parsed parsed;
+  Options options;
+};
+
+Read ReadAll(std::vector<const char*> arguments,
+             const Settings::Environment& environment = {{"HOME", "/home/u"}}) {
+  arguments.insert(arguments.begin(), "poolctl");
+  Read read;
+  read.parsed =
+      ReadOptions(static_cast<int>(arguments.size()), arguments.data(), environment, &read.options);
+  return read;
+}
+
+TEST(Options, AddressIsTheFlagThenTheEnvironmentThenTheSocketInTheDataDir) {
+  EXPECT_EQ(ReadAll({"status"}).options.address, "unix:/home/u/.local/state/keypool/keyd.sock");
+  EXPECT_EQ(ReadAll({"status"}, {{"DATA_DIR", "/d"}}).options.address, "unix:/d/keyd.sock");
+  EXPECT_EQ(ReadAll({"status"}, {{"KEYD_ADDRESS", "unix:/e"}}).options.address, "unix:/e");
+  EXPECT_EQ(
+      ReadAll({"status", "--address", "unix:/f"}, {{"KEYD_ADDRESS", "unix:/e"}}).options.address,
+      "unix:/f");
+}
+
+TEST(Options, EachCommandHasItsOwn) {
+  const Read status = ReadAll({"status", "key_3", "--model", "m", "--json", "--watch"});
+  ASSERT_EQ(status.parsed.next, Settings::Next::kRun) << status.parsed.err;
+  EXPECT_EQ(status.options.key, KeyId{3});
+  EXPECT_EQ(status.options.model, "m");
+  EXPECT_TRUE(status.options.json && status.options.watch);
+  const Read add = ReadAll({"--timeout=1.5", "add", "--project=p", "--file", "-"});
+  EXPECT_EQ(add.options.command, Command::kAdd);
+  EXPECT_EQ(add.options.project, "p");
+  EXPECT_EQ(add.options.file, "-");
+  EXPECT_EQ(add.options.timeout, absl::Milliseconds(1500));
+  const Read disable = ReadAll({"disable", "key_9", "--reason", "a b"});
+  EXPECT_EQ(disable.options.command, Command::kDisable);
+  EXPECT_EQ(disable.options.reason, "a b");
+  const Read reset = ReadAll({"reset", "--yes"});
+  EXPECT_EQ(reset.options.key, std::nullopt);
+  EXPECT_TRUE(reset.options.yes);
+}
+
+TEST(Options, SecretOnTheCommandLineIsRefusedAndNotShown) {
+  for (const std::vector<const char*>& arguments :
+       std::vector<std::vector<const char*>>{{"add", "AIzaSyNotToBeShown"},
+                                             {"add", "--project", "p", "AIzaSyNotToBeShown"},
+                                             {"add", "--secret", "AIzaSyNotToBeShown"},
+                                             {"add", "--key=AIzaSyNotToBeShown"},
+                                             {"remove", "AIzaSyNotToBeShown"},
+                                             {"AIzaSyNotToBeShown"}}) {
+    const Read read = ReadAll(arguments);
+    EXPECT_EQ(read.parsed.exit_code, 2);
+    EXPECT_THAT(read.parsed.err, AllOf(Not(HasSubstr("AIza")), Not(testing::IsEmpty())));
+  }
+  EXPECT_THAT(ReadAll({"add", "x"}).parsed.err, HasSubstr("process list"));
+}
+
+TEST(Options, MistakesNameTheFix) {
+  EXPECT_THAT(ReadAll({"remove"}).parsed.err, HasSubstr("KEY is missing"));
+  EXPECT_THAT(ReadAll({"remove", "3"}).parsed.err, HasSubstr("ids look like key_1"));
+  EXPECT_THAT(ReadAll({"add", "--project=-x"}).parsed.err, HasSubstr("--project: is no project"));
+  EXPECT_THAT(ReadAll({"status", "--address=localhost:1"}).parsed.err,
+              HasSubstr("KEYD_ADDRESS: keyd listens on a unix socket"));
+  EXPECT_THAT(ReadAll({"status", "--timeout=0"}).parsed.err, HasSubstr("0.1 to 600 seconds"));
+}
+
+TEST(Options, EveryCommandHasAHelpWithAnExample) {
+  for (const char* command : {"status", "add", "remove", "disable", "enable", "reset"}) {
+    const Read read = ReadAll({command, "--help"});
+    EXPECT_EQ(read.parsed.exit_code, 0);
+    EXPECT_THAT(read.parsed.out,
+                AllOf(HasSubstr(std::string("  poolctl ") + command), HasSubstr("KEYD_ADDRESS")));
+  }
+}
+
+}  // namespace
+}  // namespace keypool::cli
