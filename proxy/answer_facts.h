@@ -12,8 +12,9 @@ namespace keypool::proxy {
 // Bytes of an error body that are looked at.
 inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;
 
-// The facts of an answer. `body` is the decoded start of it (chunked coding removed), possibly cut,
-// possibly gzip: what cannot be read gives a fact less, never an error. Reads {"error":{…}} and
+// The facts of an answer. `body` is the start of it (chunked coding removed), possibly cut,
+// possibly gzip as Content-Encoding says: what cannot be read gives a fact less, never an error,
+// and what stands complete in front of a cut is used. Reads {"error":{…}} and
 // [{"error":{…}}], details in any order.
 AnswerFacts DescribeAnswer(const ResponseHead& head, std::string_view body);
 

@@ -8,8 +8,9 @@
 
 namespace keypool::proxy {
 
-// Decodes a chunked body piece by piece. Strict: CRLF only, at most 16 hex digits, extensions and
-// trailers are skipped and bounded (kExtensionBytesMax a chunk, kTrailerBytesMax in all).
+// Decodes a chunked body piece by piece. Strict: CRLF only, at most 16 hex digits and below 2^63,
+// no white space around the size; extensions and trailers are skipped and bounded
+// (kExtensionBytesMax a chunk, kTrailerBytesMax in all).
 class ChunkedDecoder {
  public:
   static constexpr std::size_t kExtensionBytesMax = 256;
@@ -23,14 +24,33 @@ class ChunkedDecoder {
   };
   // Takes the next piece of `input` up to the end of one run of payload. Call again with the rest
   // while state is kMore and input is left. After kDone `consumed` ends exactly behind the body.
+  // After kDone or kInvalid every further call says the same and consumes nothing.
   Step Feed(std::string_view input);
 
  private:
-  enum class At : std::uint8_t;
-  std::uint64_t left_ = 0;
-  std::uint32_t line_bytes_ = 0;
-  std::uint8_t at_ = 0;
-  std::uint8_t digits_ = 0;
+  // Where in the body the next byte stands.
+  enum class At : std::uint8_t {
+    kSize,
+    kExtension,
+    kSizeLf,
+    kData,
+    kDataCr,
+    kDataLf,
+    kTrailerStart,  // of a line
+    kTrailer,
+    kTrailerLf,
+    kLastLf,
+    kDone,
+    kInvalid,
+  };
+  At Next(char c);
+  At NextInSize(char c);
+  At NextInTrailer(char c);
+
+  std::uint64_t left_ = 0;        // of the chunk
+  std::uint32_t line_bytes_ = 0;  // of the extension, or of all trailers
+  At at_ = At::kSize;
+  std::uint8_t digits_ = 0;  // of the size so far
 };
 
 // "1a2b\r\n" in front of a chunk of `size` bytes (not 0). A chunk ends with "\r\n", a body with

@@ -20,18 +20,19 @@ struct OutBody {
 // Appends the head for upstream: the client's fields in their order and spelling, without
 // hop-by-hop fields, without any client credential (x-goog-api-key, authorization,
 // x-goog-user-project, cookie), Host replaced, Expect removed, framing as `body` says, and exactly
-// one key.
+// one key. Adds nothing that tells who the client is; what the client says of itself (Via,
+// X-Forwarded-For, …) stays. `body` is not kToClose.
 void AppendUpstreamHead(const RequestHead& head, const Plan& plan, std::string_view upstream_host,
                         const Secret& key, OutBody body, std::string* out);
 
-// Appends the head for the client: upstream's status, reason and fields in their order and
-// spelling, without hop-by-hop fields and alt-svc, framing as `body` says, "Connection: close"
-// unless `keep_alive`.
 struct ClientHeadOptions {
-  OutBody body;
-  bool keep_alive = true;
-  int client_minor_version = 1;
+  OutBody body;                  // not kChunked for an HTTP/1.0 client
+  bool keep_alive = true;        // taken as false with kToClose
+  int client_minor_version = 1;  // HTTP/1.0 or 1.1
 };
+// Appends the head for the client: upstream's status, reason and fields in their order and
+// spelling, without hop-by-hop fields and alt-svc, framing as `body` says (with kNone, answers to
+// HEAD and 304 keep upstream's Content-Length), "Connection: close" unless `keep_alive`.
 void AppendClientHead(const ResponseHead& head, const ClientHeadOptions& options, std::string* out);
 
 }  // namespace keypool::proxy

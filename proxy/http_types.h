@@ -46,6 +46,7 @@ struct ResponseHead {
   int minor_version = 1;
   Fields fields;
   Framing framing = Framing::kNone;
+  // With kSized; in answers without a body to HEAD and in 304, what they say of the body not sent.
   std::uint64_t content_length = 0;
   bool keep_alive = true;
   std::string_view content_type;

@@ -26,9 +26,12 @@ enum class ErrorShape { kNative, kSse, kJsonArray, kOpenAi };
 enum class KeyPlace { kGoogHeader, kBearer };
 
 struct Plan {
+  // Not empty: to be refused with 400 and this sentence, whatever the rest says; static storage.
+  std::string_view problem;
   Route route = Route::kUpstream;
   Kind kind = Kind::kUnmetered;
-  // Percent-decoded, without "models/"; empty when the path names none.
+  // Percent-decoded, without "models/" ("gemini-2.5-flash", "tunedModels/x"); empty when the path
+  // names none. Never empty with kMetered. Otherwise it is for the log.
   std::string model;
   // The model stands in the body's top-level "model" (see BodyModelScan); then kind is kMetered if
   // one is found.
@@ -37,11 +40,20 @@ struct Plan {
   ErrorShape error_shape = ErrorShape::kNative;
   KeyPlace key_place = KeyPlace::kGoogHeader;
   // The target to send upstream: byte for byte the client's, without credential parameters (key,
-  // access_token, in any encoding).
+  // access_token, oauth_token, userProject, with or without '$', in any encoding).
   std::string target;
 };
 
-// Reads no body and looks at no clock. Every method and path has a plan.
+// Reads no body and looks at no clock. Every method and path has a plan, or a problem.
+//
+// To read a path it is percent-decoded once and doubled slashes count as one, as Google may do it;
+// what is sent stays as it came. Refused, because two readers could differ on them: "." and ".."
+// segments, our own paths written otherwise than literally ("//admin", "/%61dmin", "/health/"), and
+// metered methods on a model whose name no Gemini model has: passed on unmetered, they would be a
+// way around the quota.
 Plan MakePlan(const RequestHead& head);
+
+// True for 1 to kModelBytesMax of [A-Z a-z 0-9 . _ -], in one or more segments parted by '/'.
+bool IsModelName(std::string_view text);
 
 }  // namespace keypool::proxy

@@ -10,8 +10,9 @@
 
 namespace keypool::proxy {
 
-// As ParseRequestHead. `request_method` decides whether a body follows (HEAD). Interim answers
-// (1xx) are complete heads without a body.
+// As ParseRequestHead; the status of every problem is 502. `request_method` decides whether a body
+// follows (HEAD). Interim answers (1xx) are complete heads without a body. A Content-Length that is
+// repeated with one value is one.
 HeadResult ParseResponseHead(std::string_view buffer, std::string_view request_method,
                              std::size_t* scanned, ResponseHead* head);
 

@@ -1,0 +1,103 @@
+// Classes of bytes in HTTP messages, and the two searches that the parsers live on. Private to the
+// pure part.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace keypool::proxy {
+
+enum CharClass : std::uint8_t {
+  kTokenChar = 1,     // RFC 9110 tchar: methods, field names
+  kTargetChar = 2,    // what a request target may be made of: visible ASCII except '#'
+  kHostChar = 4,      // a registered name or an IPv4 address
+  kDigitChar = 8,     // 0-9
+  kHexChar = 16,      // 0-9 a-f A-F
+  kModelChar = 32,    // one segment of a model name
+  kControlChar = 64,  // C0 and DEL, HTAB included
+  kUnderscore = 128
+};
+
+namespace internal {
+constexpr bool IsOneOf(char c, std::string_view set) {
+  return set.find(c) != std::string_view::npos;
+}
+
+constexpr std::array<std::uint8_t, 256> MakeCharTable() {
+  std::array<std::uint8_t, 256> table{};
+  for (int i = 0; i < 256; ++i) {
+    const char c = static_cast<char>(i);
+    const bool digit = c >= '0' && c <= '9';
+    const bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool hex = digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    std::uint8_t bits = 0;
+    if (alpha || digit || IsOneOf(c, "!#$%&'*+-.^_`|~")) bits |= kTokenChar;
+    if (i > 0x20 && i < 0x7f && c != '#') bits |= kTargetChar;
+    if (alpha || digit || IsOneOf(c, "-._")) bits |= kHostChar | kModelChar;
+    if (digit) bits |= kDigitChar;
+    if (hex) bits |= kHexChar;
+    if (i < 0x20 || i == 0x7f) bits |= kControlChar;
+    if (c == '_') bits |= kUnderscore;
+    table[static_cast<std::size_t>(i)] = bits;
+  }
+  return table;
+}
+inline constexpr std::array<std::uint8_t, 256> kCharTable = MakeCharTable();
+}  // namespace internal
+
+// All classes of a byte, or'ed.
+constexpr std::uint8_t ClassesOf(char c) {
+  return internal::kCharTable[static_cast<unsigned char>(c)];
+}
+
+constexpr bool Is(CharClass wanted, char c) { return (ClassesOf(c) & wanted) != 0; }
+
+constexpr bool AllAre(CharClass wanted, std::string_view text) {
+  for (const char c : text) {
+    if (!Is(wanted, c)) return false;
+  }
+  return true;
+}
+
+// The value of a hexadecimal digit.
+constexpr int HexValue(char c) { return c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10; }
+
+// The first control byte in [p, end), or `end`. HTAB is one; the caller decides on it.
+inline const char* FindControl(const char* p, const char* end) {
+#if defined(__SSE2__)
+  const __m128i c0 = _mm_set1_epi8(0x1f);
+  const __m128i del = _mm_set1_epi8(0x7f);
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, c0), bytes);
+    const int hits = _mm_movemask_epi8(_mm_or_si128(low, _mm_cmpeq_epi8(bytes, del)));
+    if (hits != 0) return p + std::countr_zero(static_cast<unsigned>(hits));
+  }
+#endif
+  while (p != end && !Is(kControlChar, *p)) ++p;
+  return p;
+}
+
+// The first `a` or `b` in [p, end), or `end`.
+inline const char* FindEither(const char* p, const char* end, char a, char b) {
+#if defined(__SSE2__)
+  const __m128i as = _mm_set1_epi8(a);
+  const __m128i bs = _mm_set1_epi8(b);
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const int hits =
+        _mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, as), _mm_cmpeq_epi8(bytes, bs)));
+    if (hits != 0) return p + std::countr_zero(static_cast<unsigned>(hits));
+  }
+#endif
+  while (p != end && *p != a && *p != b) ++p;
+  return p;
+}
+
+}  // namespace keypool::proxy

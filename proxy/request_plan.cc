@@ -1,0 +1,146 @@
+#include "proxy/request_plan.h"
+
+#include <algorithm>
+
+#include "proxy/char_class.h"
+#include "proxy/field_names.h"
+#include "proxy/target.h"
+
+namespace keypool::proxy {
+namespace {
+
+// Methods that Google meters per model, as they stand behind the colon of a path.
+constexpr std::string_view kMeteredMethods[] = {
+    "generateContent",    "streamGenerateContent", "embedContent",
+    "batchEmbedContents", "batchGenerateContent",  "predict",
+    "predictLongRunning", "generateAnswer",        "asyncBatchEmbedContent",
+};
+// Collections whose members are models; the first one's name is left out of the model's.
+constexpr std::string_view kCollections[] = {"models/", "tunedModels/", "dynamic/"};
+// Below /{version}/openai/: paths whose POST names the model in the body.
+constexpr std::string_view kOpenAiMetered[] = {"chat/completions", "embeddings",
+                                               "images/generations"};
+
+template <std::size_t N>
+bool IsIn(const std::string_view (&set)[N], std::string_view text) {
+  for (const std::string_view member : set) {
+    if (member == text) return true;
+  }
+  return false;
+}
+
+// v1, v1beta, v1alpha, v1main, v2beta3, … : 'v', digits, then small letters and digits.
+bool IsVersion(std::string_view segment) {
+  if (segment.size() < 2 || segment[0] != 'v' || !Is(kDigitChar, segment[1])) return false;
+  for (const char c : segment.substr(2)) {
+    if (!Is(kDigitChar, c) && (c < 'a' || c > 'z')) return false;
+  }
+  return true;
+}
+
+bool IsAdmin(std::string_view path) { return path == "/admin" || path.starts_with("/admin/"); }
+bool IsOwn(std::string_view path) { return path == "/health" || IsAdmin(path); }
+
+// A POST, or what Google takes for one because another method was asked for beside the request
+// line.
+bool Posts(const RequestHead& head, const QueryFacts& query) {
+  if (IsIgnoringCase(head.method, "post") || query.method_override) return true;
+  for (const Field& field : head.fields) {
+    if (Identify(field.name) == FieldName::kMethodOverride) return true;
+  }
+  return false;
+}
+
+// `rest` is what stands behind "/{version}/". Other collections than those of models are passed on
+// unmetered, so that what Google adds works from its first day.
+void PlanNative(const RequestHead& head, const QueryFacts& query, std::string_view rest,
+                Plan* plan) {
+  const auto* const collection =
+      std::find_if(std::begin(kCollections), std::end(kCollections),
+                   [rest](std::string_view name) { return rest.starts_with(name); });
+  if (collection == std::end(kCollections)) return;
+  const std::size_t colon = std::min(rest.rfind(':'), rest.size());
+  const std::string_view method = rest.substr(std::min(colon + 1, rest.size()));
+  const std::string_view member = rest.substr(collection->size(), colon - collection->size());
+  const std::string_view model = collection == kCollections ? member : rest.substr(0, colon);
+  const bool is_name = AllAre(kModelChar, member) && IsModelName(model);
+  if (is_name) plan->model = model;
+  if (!IsIn(kMeteredMethods, method) || !Posts(head, query)) return;
+  plan->kind = Kind::kMetered;
+  if (method == "streamGenerateContent" && !query.sse) plan->error_shape = ErrorShape::kJsonArray;
+  if (!is_name) {
+    plan->problem =
+        "The path names no Gemini model: write /v1beta/models/MODEL:METHOD, with a MODEL of at "
+        "most "
+        "128 letters, digits, dots, dashes and underscores.";
+  }
+}
+
+// `path` starts with a slash.
+void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_view path,
+                  Plan* plan) {
+  if (query.sse) plan->error_shape = ErrorShape::kSse;
+  path.remove_prefix(1);
+  const std::size_t slash = std::min(path.find('/'), path.size());
+  const std::string_view version = path.substr(0, slash);
+  const std::string_view rest = path.substr(std::min(slash + 1, path.size()));
+  if (version == "upload") plan->body = BodyPlan::kStream;
+  if (!IsVersion(version)) {
+    // The one method on no collection: /v1beta:chatCompletions.
+    const std::size_t colon = std::min(version.find(':'), version.size());
+    plan->model_in_body = rest.empty() && version.substr(colon) == ":chatCompletions" &&
+                          IsVersion(version.substr(0, colon)) && Posts(head, query);
+    return;
+  }
+  if (rest == "openai" || rest.starts_with("openai/")) {
+    plan->error_shape = ErrorShape::kOpenAi;
+    plan->key_place = KeyPlace::kBearer;
+    plan->model_in_body =
+        rest.size() > 7 && IsIn(kOpenAiMetered, rest.substr(7)) && Posts(head, query);
+  } else if (rest == "interactions") {
+    plan->model_in_body = Posts(head, query);
+  } else {
+    PlanNative(head, query, rest, plan);
+  }
+}
+
+}  // namespace
+
+bool IsModelName(std::string_view text) {
+  if (text.empty() || text.size() > kModelBytesMax) return false;
+  if (text.front() == '/' || text.back() == '/') return false;
+  for (const char c : text) {
+    if (!Is(kModelChar, c) && c != '/') return false;
+  }
+  return true;
+}
+
+Plan MakePlan(const RequestHead& head) {
+  Plan plan;
+  const std::size_t mark = std::min(head.target.find('?'), head.target.size());
+  const std::string_view path = head.target.substr(0, mark);
+  QueryFacts facts;
+  if (mark < head.target.size()) facts = ReadQuery(head.target.substr(mark + 1));
+  if (facts.credentials) {
+    const std::string query = WithoutCredentials(head.target.substr(mark + 1));
+    plan.target = path;
+    if (!query.empty()) plan.target.append("?").append(query);
+  } else {
+    plan.target = head.target;
+  }
+  const ReadPath read(path);
+  if (read.has_dot_segment()) {
+    plan.problem = "The path has a '.' or '..' segment; write the path that is meant.";
+  } else if (IsOwn(path)) {
+    plan.route = IsAdmin(path) ? Route::kAdmin : Route::kHealth;
+  } else if (IsOwn(read.view())) {
+    plan.problem =
+        "The path is one of the proxy's own in another spelling; write /health or /admin/... "
+        "exactly so.";
+  } else if (path.starts_with('/')) {
+    PlanUpstream(head, facts, read.view(), &plan);
+  }
+  return plan;
+}
+
+}  // namespace keypool::proxy
