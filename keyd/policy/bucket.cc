@@ -13,23 +13,26 @@ namespace {
 
 constexpr int kGrowingStepsMax = 16;  // far beyond kGrowingMax, far below overflow
 constexpr std::int64_t kBlocksPerLimit = 100;
+constexpr absl::Duration kMinute = absl::Minutes(1);
 }  // namespace
 
-Bucket::Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration span,
+Bucket::Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration send_by,
                std::int64_t today)
     : project_(project),
       model_(model),
       limits_(limits.value_or(kNoLimits)),
       metered_(limits.has_value()),
-      span_(span),
-      minute_(limits_.requests_per_minute, span),
+      send_by_(send_by),
+      span_(kMinute + send_by),
+      minute_(limits_.requests_per_minute, span_),
       day_(today) {}
 
 void Bucket::Turn(const Moment& m) {
   minute_.Expire(m.mono);
   if (day_ == m.today) return;
   if (day_ < m.today) {
-    used_today_ = 0;
+    used_today_ = UsedToday(m);
+    carried_ = 0;
     spent_today_ = false;
   }
   day_ = m.today;  // a later day was taken back: its counts go on, see PacificDay
@@ -62,31 +65,38 @@ bool Bucket::Covers(const Moment& m) const {
 
 ChargeTicket Bucket::Take(const Moment& m, Mutations* mutations) {
   KP_ASSERT(metered_ && day_ == m.today);
-  if (!Covers(m)) {
+  ChargeTicket ticket = {.at = m.mono, .day = day_, .generation = generation_};
+  ticket.carried = m.wall + send_by_ >= m.day_ends;
+  if (!ticket.carried && !Covers(m)) {
     const std::int64_t left = std::min(limits_.requests_per_day - used_today_,
                                        limits_.requests_per_minute - minute_.UsedAt(m.mono));
     Write(m, std::min(BlockMax(), left), mutations);
   }
-  --covered_;
+  ticket.mark = mark_;
   ++used_today_;
-  minute_.Charge(m.mono);
-  return {.at = m.mono, .day = day_, .generation = generation_, .mark = mark_};
+  minute_.Charge(m.mono, 1, ticket.carried && carried_ == 0);
+  if (ticket.carried) {
+    // Written with its own time, by which Restore knows that it counts tomorrow.
+    ++carried_;
+    Write(m, 0, mutations);
+  } else {
+    --covered_;
+  }
+  return ticket;
 }
 
 bool Bucket::Refund(const ChargeTicket& ticket, const Moment& m, Mutations* mutations) {
   if (ticket.generation != generation_) return false;
   const bool in_minute = minute_.Refund(ticket.at);
-  const bool in_day = ticket.day == day_ && used_today_ > 0;
+  const bool same_day = ticket.day == day_;
+  const bool in_day = used_today_ > 0 && (same_day || (ticket.carried && ticket.day + 1 == day_));
   if (in_day) --used_today_;
+  if (same_day && ticket.carried && carried_ > 0) --carried_;
   if (!in_minute && !in_day) return false;
-  if (ticket.mark == mark_) {
-    // It was granted out of the record's block, so the block has one more to give.
-    ++covered_;
-  } else if (++refunded_ + std::max<std::int64_t>(covered_, 0) > BlockMax()) {
-    // The record counts it at its own time, which a later grant must not hide behind. Nothing is
-    // lost by leaving it there, until a restart would count more than a block too much.
-    Write(m, 0, mutations);
-  }
+  // Granted out of the block of the present record, it goes back there. Counted in the record at
+  // its own time, it stays there, because a later grant must not hide behind an earlier time.
+  ++(ticket.mark == mark_ ? covered_ : refunded_);
+  if (covered_ + refunded_ > BlockMax()) Write(m, 0, mutations);
   return in_day;
 }
 
@@ -122,6 +132,7 @@ void Bucket::CoolGrowing(absl::Duration first, std::optional<MonoTime> granted_a
 void Bucket::Reset(Mutations* mutations) {
   minute_.Clear();
   used_today_ = 0;
+  carried_ = 0;
   spent_today_ = false;
   cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
   growing_steps_ = 0;
@@ -178,15 +189,20 @@ void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, con
   saved_day_ = record.day;
   saved_clock_ = m.clock;
   if (record.day >= m.today) used_today_ = record.day_used;
-  for (const Charge& charge : record.minute) {
+  const auto count = [&](absl::Time at, std::int64_t count) {
     // A time in the future is of a wall clock that went back since: now is the latest it can be.
-    const absl::Duration age = std::max(m.wall - charge.at, absl::ZeroDuration());
-    if (age < span_ && charge.count > 0) minute_.Charge(m.mono - age, charge.count);
-  }
-  // The block was granted at any time up to now, but not after the record's day, and what is older
-  // than the window does not count.
-  const bool block_is_old = record.day < m.today && m.wall >= record_day_ends + span_;
-  if (record.ahead > 0 && !block_is_old) minute_.Charge(m.mono, record.ahead);
+    at = std::min(at, m.wall);
+    if (at + send_by_ >= record_day_ends) {  // carried over
+      if (record.day >= m.today) carried_ += count;
+      if (record.day + 1 == m.today) used_today_ += count;
+    }
+    if (m.wall - at < span_ && count > 0) minute_.Charge(m.mono - (m.wall - at), count);
+  };
+  for (const Charge& charge : record.minute) count(charge.at, charge.count);
+  // The block was granted at any time up to now, but on the record's day and before it was carried
+  // over: that is always written with its own time.
+  const absl::Time block_at = std::min(m.wall, record_day_ends - send_by_ - absl::Nanoseconds(1));
+  if (record.ahead > 0) count(record.day < m.today ? block_at : m.wall, record.ahead);
   if (record.cooling_until <= m.wall) return;
   if (record.cooling_until == record_day_ends) {
     spent_today_ = record.day >= m.today;
@@ -197,9 +213,10 @@ void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, con
 }
 
 std::optional<absl::Time> Bucket::CoolingUntil(const Moment& m) const {
-  if (SpentToday(m)) return std::max(m.day_ends, m.ToWall(cool_until_));
-  if (cool_until_ > m.mono) return m.ToWall(cool_until_);
-  return std::nullopt;
+  std::optional<absl::Time> until;
+  if (cool_until_ > m.mono) until = m.ToWall(cool_until_);
+  if (SpentToday(m)) until = std::max(m.day_ends, until.value_or(m.day_ends));
+  return until;
 }
 
 }  // namespace keypool::policy

@@ -24,6 +24,7 @@ struct ChargeTicket {
   std::int64_t day = 0;
   std::uint32_t generation = 0;
   std::uint32_t mark = 0;
+  bool carried = false;  // counts on the day after `day` too
 };
 
 // Marks. The last record in the store covers `covered_` more grants than have happened. A grant
@@ -33,13 +34,17 @@ struct ChargeTicket {
 // A record covers only its own day and only while the wall clock has not stepped since, because its
 // times are wall times.
 //
+// Midnight. A request granted within the send-by time before midnight may reach Google after it, so
+// it is carried over: it counts on both days.
+//
 // Not thread-safe. Functions that take a Moment require Turn for it first unless they are const.
 class Bucket {
  public:
   static constexpr Limits kNoLimits = {.requests_per_minute = INT64_MAX,
                                        .requests_per_day = INT64_MAX};
-  // Without limits nothing is counted: the bucket of unmetered calls.
-  Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration span,
+  // Without limits nothing is counted: the bucket of unmetered calls. A grant weighs on the minute
+  // for a minute and `send_by`.
+  Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration send_by,
          std::int64_t today);
 
   Project* project() const { return project_; }
@@ -85,7 +90,11 @@ class Bucket {
   void Restore(const BucketRecord& record, absl::Time record_day_ends, const Moment& m);
 
   // For the status.
-  std::int64_t UsedToday(const Moment& m) const { return day_ < m.today ? 0 : used_today_; }
+  std::int64_t UsedToday(const Moment& m) const {
+    if (day_ >= m.today) return used_today_;
+    return day_ + 1 == m.today ? carried_ : 0;
+  }
+  std::int64_t UsedTomorrow() const { return carried_; }
   std::int64_t UsedThisMinute(const Moment& m) const { return minute_.UsedAt(m.mono); }
   // By Google's word, not by our count.
   bool SpentToday(const Moment& m) const { return day_ >= m.today && spent_today_; }
@@ -107,11 +116,13 @@ class Bucket {
   Model* model_;
   Limits limits_;
   bool metered_;
+  absl::Duration send_by_;
   absl::Duration span_;
   MinuteWindow minute_;
 
   std::int64_t day_;
   std::int64_t used_today_ = 0;
+  std::int64_t carried_ = 0;  // of used_today_: counts tomorrow too
   bool spent_today_ = false;  // by Google's word, until day_ ends
 
   MonoTime cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);

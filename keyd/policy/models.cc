@@ -12,7 +12,8 @@ namespace keypool::policy {
 void Model::Follow(const Moment& m) {
   if (day == m.today && clock == m.clock && m.mono < sweep_at) return;
   if (day != m.today) {
-    if (day < m.today) used_today = 0;
+    if (day < m.today) used_today = day + 1 == m.today ? used_tomorrow : 0;
+    used_tomorrow = 0;
     day = m.today;
     selector.BeginDay();
   }

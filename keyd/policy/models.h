@@ -1,6 +1,7 @@
 // The models that requests named, each with its buckets.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -29,11 +30,12 @@ struct Model {
 
   // What tells an idle model without looking at its buckets.
   std::int64_t day = 0;
-  std::int64_t used_today = 0;  // over all buckets
-  std::int64_t spent_day = -1;  // Google said of some bucket that this day is spent
-  MonoTime busy_until;          // every minute is empty and every cooldown over from then on
-  std::uint32_t leases = 0;     // open or late
-  std::uint64_t last_used = 0;  // number of the pool's grant
+  std::int64_t used_today = 0;     // over all buckets
+  std::int64_t used_tomorrow = 0;  // of it: carried over midnight
+  std::int64_t spent_day = -1;     // Google said of some bucket that this day is spent
+  MonoTime busy_until;             // every minute is empty and every cooldown over from then on
+  std::uint32_t leases = 0;        // open or late
+  std::uint64_t last_used = 0;     // number of the pool's grant
 
   // The sweep that follows a turn of the day or a step of the clock, from the last bucket down, so
   // that taking a bucket out (the last one takes its place) skips nobody.

@@ -35,6 +35,7 @@ Pool::State::State(const PoolConfig& config_in, Epoch epoch_in, const Now& now)
       epoch(epoch_in),
       day(config.pacific, now.wall),
       wall_at_mono_zero(WallAtMonoZero(now)),
+      removed(config.removed_max),
       models(config.models_max),
       leases({.time_to_live = config.lease_time_to_live,
               .late_grace = config.late_report_grace,
@@ -71,8 +72,8 @@ void Pool::State::Put(Bucket* bucket, const Moment& m) {
 }
 
 Bucket* Pool::State::MakeBucket(Model& model, Project* project, const Moment& m) {
-  Bucket* bucket =
-      model.Add(std::make_unique<Bucket>(project, &model, LimitsOf(model), span, m.today));
+  Bucket* bucket = model.Add(
+      std::make_unique<Bucket>(project, &model, LimitsOf(model), config.send_by, m.today));
   Put(bucket, m);
   return bucket;
 }

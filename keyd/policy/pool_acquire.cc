@@ -114,6 +114,7 @@ Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mut
   if (model.metered) {
     lease.charge = bucket->Take(m, mutations);
     ++model.used_today;
+    if (lease.charge->carried) ++model.used_tomorrow;
     model.Busy(m.mono + span);
   }
   bucket->last_used = model.last_used = ++grants;

@@ -9,18 +9,11 @@
 namespace keypool::policy {
 namespace {
 
-constexpr std::size_t kSecretBytesMin = 8, kSecretBytesMax = 512;
 constexpr std::size_t kReasonBytesMax = 200;
 constexpr std::string_view kDefaultReason = "disabled by the operator";
 
-absl::Status CheckSecret(const Secret& secret) {
-  // Graphic ASCII only: it goes into a header line.
-  const std::string_view bytes = secret.Reveal();
-  const bool graphic =
-      std::all_of(bytes.begin(), bytes.end(), [](char c) { return c > ' ' && c < '\x7f'; });
-  if (graphic && bytes.size() >= kSecretBytesMin && bytes.size() <= kSecretBytesMax) {
-    return absl::OkStatus();
-  }
+absl::Status CheckSecret(const SecretPtr& secret) {
+  if (secret && IsAcceptable(*secret)) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("secret: must be ", kSecretBytesMin, " to ",
                                                  kSecretBytesMax,
                                                  " printable ASCII characters without spaces"));
@@ -52,8 +45,7 @@ absl::StatusOr<KeyId> Pool::Apply(const AddKeyCommand& command, const Now& now,
                                   Mutations* mutations) {
   State& state = *state_;
   const Moment m = state.Observe(now);
-  if (!command.secret) return absl::InvalidArgumentError("secret: is missing");
-  KP_RETURN_IF_ERROR(CheckSecret(*command.secret));
+  KP_RETURN_IF_ERROR(CheckSecret(command.secret));
   KP_RETURN_IF_ERROR(CheckProject(command.project));
   if (const KeyEntry* present = state.roster.Find(*command.secret)) {
     return absl::AlreadyExistsError(
@@ -63,6 +55,11 @@ absl::StatusOr<KeyId> Pool::Apply(const AddKeyCommand& command, const Now& now,
     return absl::ResourceExhaustedError(absl::StrCat("the pool holds as many keys as it may (",
                                                      state.config.keys_max, "); remove one first"));
   }
+  if (command.imported && state.removed.Contains(*command.secret)) {
+    return absl::FailedPreconditionError(
+        "this key was removed from the pool; `poolctl add` brings it back");
+  }
+  state.removed.Forget(*command.secret, mutations);
   KeyRecord record;
   record.id = state.next_key;
   record.project = command.project.value_or(OwnProject(record.id));
@@ -83,8 +80,9 @@ absl::Status Pool::Apply(const RemoveKeyCommand& command, const Now& now, Mutati
   KeyEntry* key = state.roster.Find(command.key);
   if (!key) return NoSuchKey(command.key);
   Project* project = key->project;
-  state.roster.Remove(key);
   mutations->push_back(DeleteKey{command.key});
+  state.removed.Add(command.key, *key->record.secret, mutations);
+  state.roster.Remove(key);
   if (!project->usable()) state.PutAll(project, m);
   if (project->keys == 0) state.DropIfForgettable(project, m, mutations);
   state.CloseGapsIfMany();

@@ -72,6 +72,9 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
   const Moment m = state->Observe(now);
   state->next_key = snapshot.pool.next_key;
   KP_RETURN_IF_ERROR(state->RestoreKeys(std::move(snapshot.keys)));
+  for (RemovedKeyRecord& record : snapshot.removed) {
+    state->removed.Restore(std::move(record), mutations);
+  }
   KP_RETURN_IF_ERROR(state->RestoreBuckets(snapshot.buckets, m, mutations));
   return std::unique_ptr<Pool>(new Pool(std::move(state)));
 }
@@ -115,6 +118,7 @@ absl::Status Pool::State::RestoreBuckets(const std::vector<BucketRecord>& record
       continue;
     }
     model->used_today += bucket->UsedToday(m);
+    model->used_tomorrow += bucket->UsedTomorrow();
     if (bucket->SpentToday(m)) model->spent_day = m.today;
     model->Busy(m.mono + span);
     model->Busy(bucket->cool_until());

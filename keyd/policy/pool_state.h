@@ -75,7 +75,6 @@ struct Pool::State {
   void LeaseIsGone(const Lease& lease, const Moment& m, Mutations* mutations);
 
   // --- pool_admin.cc
-  void ResetBucket(Bucket* bucket, const Moment& m, Mutations* mutations);
   void CloseGapsIfMany();
   // Drops a project without keys once forgetting it gives no quota back.
   bool DropIfForgettable(Project* project, const Moment& m, Mutations* mutations);
@@ -104,6 +103,7 @@ struct Pool::State {
   std::uint64_t grants = 0;
 
   Roster roster;
+  RemovedKeys removed;
   Models models;
   LeaseTable leases;
 

@@ -4,13 +4,13 @@
 
 namespace keypool::policy {
 
-void MinuteWindow::Charge(MonoTime at, std::int64_t count) {
+void MinuteWindow::Charge(MonoTime at, std::int64_t count, bool apart) {
   used_ += count;
   if (!slots_.empty()) {
     Slot& last = slots_.back();
     at = std::max(at, last.newest);
     const bool shares = limit_ > kExactLimitMax ? at - last.first < kSlotWidth : at == last.newest;
-    if (shares) {
+    if (shares && (!apart || at == last.newest)) {
       last.newest = at;
       last.count += count;
       return;

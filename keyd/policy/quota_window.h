@@ -31,8 +31,8 @@ class MinuteWindow {
   MinuteWindow(std::int64_t limit, absl::Duration span) : limit_(limit), span_(span) {}
 
   // Counts `count` grants at `at`. A time before the newest charge counts as the newest: later is
-  // safe, earlier would not be.
-  void Charge(MonoTime at, std::int64_t count = 1);
+  // safe, earlier would not be. `apart`: begins a slot of its own.
+  void Charge(MonoTime at, std::int64_t count = 1, bool apart = false);
   // Takes one grant charged at exactly `at` back. False when it has left already.
   bool Refund(MonoTime at);
   // Forgets what has left by `now`.

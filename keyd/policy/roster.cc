@@ -1,7 +1,5 @@
 #include "keyd/policy/roster.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -175,13 +173,6 @@ void Roster::CloseGaps(absl::Span<std::size_t* const> cursors) {
   for (std::size_t* cursor : cursors) *cursor = kept_before[*cursor];
   order_.resize(kept);
   gaps_ = 0;
-}
-
-Roster::Digest Roster::DigestOf(const Secret& secret) {
-  Digest digest;
-  const std::string_view bytes = secret.Reveal();
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return digest;
 }
 
 void Roster::SetKeyless(Project* project) {

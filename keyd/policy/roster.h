@@ -1,7 +1,6 @@
 // Who is there: keys, the projects that own them, and whose turn it is inside a project.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "absl/types/span.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/secret.h"
+#include "keyd/policy/secret_index.h"
 #include "keyd/policy/types.h"
 
 namespace keypool::policy {
@@ -106,16 +106,13 @@ class Roster {
   void CloseGaps(absl::Span<std::size_t* const> cursors);
 
  private:
-  using Digest = std::array<unsigned char, 32>;
-  static Digest DigestOf(const Secret& secret);
   void SetKeyless(Project* project);
   void ClearKeyless(Project* project);
   void SetUsable(Project* project);
   void ClearUsable(Project* project);
 
   Keys keys_;
-  // By SHA-256, so that neither the table nor its timing holds on to a secret.
-  absl::flat_hash_map<Digest, KeyEntry*> by_secret_;
+  absl::flat_hash_map<SecretDigest, KeyEntry*> by_secret_;
   absl::flat_hash_map<std::string, std::unique_ptr<Project>> projects_;
   std::vector<Project*> keyless_;
   std::vector<Project*> order_;
