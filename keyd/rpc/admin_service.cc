@@ -1,0 +1,187 @@
+#include "keyd/rpc/admin_service.h"
+
+#include <any>
+#include <optional>
+#include <utility>
+
+#include "keyd/rpc/advice.h"
+#include "keyd/wire/admin_wire.h"
+
+namespace keypool::rpc {
+namespace {
+
+constexpr std::size_t kWatchersMax = 256;
+// A page that a client with gRPC's default limit of 4 MiB can take.
+constexpr std::size_t kPageBytesMax = 3 * 1024 * 1024;
+
+// What a Watch remembers.
+struct Watched {
+  StatusQuery query;
+  std::optional<std::uint64_t> seen;  // ChangeCount before the last answer
+};
+
+// Ends the page early when its keys have so many buckets that it would be too large to receive.
+v1::StatusResponse Page(PoolStatus status) {
+  status.summary.advice = Advice(status.summary);
+  v1::StatusResponse page;
+  wire::Encode(status, &page);
+  std::size_t bytes = 0;
+  for (int i = 0; i < page.keys_size(); ++i) {
+    bytes += page.keys(i).ByteSizeLong();
+    if (bytes <= kPageBytesMax || i == 0) continue;
+    page.mutable_keys()->DeleteSubrange(i, page.keys_size() - i);
+    page.set_next_page_token(page.keys(i - 1).key_id());
+  }
+  return page;
+}
+
+// Answers a call with the state of a key.
+template <class Call>
+engine::Engine::Done<KeyStatus> Answering(Call* call) {
+  return [call](absl::StatusOr<KeyStatus> key) {
+    if (!key.ok()) return call->Fail(key.status());
+    v1::KeyStatus response;
+    wire::Encode(*key, &response);
+    call->Reply(response);
+  };
+}
+
+}  // namespace
+
+void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
+  ServeReads(queue);
+  ServeChanges(queue);
+  ServeWatch(queue);
+}
+
+void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
+  status_ = {calls_,
+             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+               service_.RequestStatus(context, request, writer, queue, queue, tag);
+             },
+             [this](StatusCall* call) { Status(call); }};
+  get_key_ = {calls_,
+              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                service_.RequestGetKey(context, request, writer, queue, queue, tag);
+              },
+              [this](GetKeyCall* call) { GetKey(call); }};
+  StatusCall::Await(&status_);
+  GetKeyCall::Await(&get_key_);
+}
+
+void AdminService::ServeChanges(grpc::ServerCompletionQueue* queue) {
+  reset_ = {calls_,
+            [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+              service_.RequestReset(context, request, writer, queue, queue, tag);
+            },
+            [this](ResetCall* call) { Reset(call); }};
+  add_key_ = {calls_,
+              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                service_.RequestAddKey(context, request, writer, queue, queue, tag);
+              },
+              [this](AddKeyCall* call) { AddKey(call); }};
+  remove_key_ = {calls_,
+                 [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                   service_.RequestRemoveKey(context, request, writer, queue, queue, tag);
+                 },
+                 [this](RemoveKeyCall* call) { RemoveKey(call); }};
+  disable_key_ = {calls_,
+                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                    service_.RequestDisableKey(context, request, writer, queue, queue, tag);
+                  },
+                  [this](DisableKeyCall* call) { DisableKey(call); }};
+  enable_key_ = {calls_,
+                 [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                   service_.RequestEnableKey(context, request, writer, queue, queue, tag);
+                 },
+                 [this](EnableKeyCall* call) { EnableKey(call); }};
+  ResetCall::Await(&reset_);
+  AddKeyCall::Await(&add_key_);
+  RemoveKeyCall::Await(&remove_key_);
+  DisableKeyCall::Await(&disable_key_);
+  EnableKeyCall::Await(&enable_key_);
+}
+
+void AdminService::ServeWatch(grpc::ServerCompletionQueue* queue) {
+  watch_.calls = calls_;
+  watch_.queue = queue;
+  watch_.watchers_max = kWatchersMax;
+  watch_.accept = [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+    service_.RequestWatch(context, request, writer, queue, queue, tag);
+  };
+  watch_.begin = [](const v1::WatchRequest& request) -> absl::StatusOr<Watch::Method::Plan> {
+    absl::StatusOr<wire::WatchQuery> query = wire::Decode(request);
+    if (!query.ok()) return query.status();
+    return Watch::Method::Plan{query->min_interval,
+                               Watched{std::move(query->status), std::nullopt}};
+  };
+  watch_.produce = [this](Watch* call) { Produce(call); };
+  Watch::Await(&watch_);
+}
+
+void AdminService::Status(StatusCall* call) {
+  absl::StatusOr<StatusQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->Status(*std::move(query), [call](absl::StatusOr<PoolStatus> status) {
+    if (!status.ok()) return call->Fail(status.status());
+    call->Reply(Page(*std::move(status)));
+  });
+}
+
+void AdminService::GetKey(GetKeyCall* call) {
+  absl::StatusOr<wire::KeyQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->Key(query->key, std::move(query->model), Answering(call));
+}
+
+void AdminService::Reset(ResetCall* call) {
+  absl::StatusOr<ResetCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->Reset(*command, [call](absl::StatusOr<std::int64_t> buckets) {
+    if (!buckets.ok()) return call->Fail(buckets.status());
+    v1::ResetResponse response;
+    response.set_buckets(static_cast<std::uint32_t>(*buckets));
+    call->Reply(response);
+  });
+}
+
+void AdminService::AddKey(AddKeyCall* call) {
+  absl::StatusOr<AddKeyCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->AddKey(*std::move(command), Answering(call));
+}
+
+void AdminService::RemoveKey(RemoveKeyCall* call) {
+  absl::StatusOr<RemoveKeyCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->RemoveKey(*command, [call](absl::Status status) {
+    if (!status.ok()) return call->Fail(status);
+    call->Reply(v1::RemoveKeyResponse());
+  });
+}
+
+void AdminService::DisableKey(DisableKeyCall* call) {
+  absl::StatusOr<DisableKeyCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->DisableKey(*std::move(command), Answering(call));
+}
+
+void AdminService::EnableKey(EnableKeyCall* call) {
+  absl::StatusOr<EnableKeyCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->EnableKey(*command, Answering(call));
+}
+
+void AdminService::Produce(Watch* call) {
+  Watched& watched = *std::any_cast<Watched>(&call->memory());
+  // Read before the status: a change in between is shown twice rather than not at all.
+  const std::uint64_t count = engine_->ChangeCount();
+  if (watched.seen == count) return call->Skip();
+  watched.seen = count;
+  engine_->Status(watched.query, [call](absl::StatusOr<PoolStatus> status) {
+    if (!status.ok()) return call->End(status.status());
+    call->Send(Page(*std::move(status)));
+  });
+}
+
+}  // namespace keypool::rpc

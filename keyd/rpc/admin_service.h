@@ -1,0 +1,59 @@
+// keypool.v1.Admin on the completion queue.
+#pragma once
+
+#include <grpcpp/completion_queue.h>
+
+#include "keyd/engine/engine.h"
+#include "keyd/rpc/calls.h"
+#include "keyd/rpc/unary_call.h"
+#include "keyd/rpc/watch_call.h"
+#include "keypool/v1/admin.grpc.pb.h"
+
+namespace keypool::rpc {
+
+class AdminService {
+ public:
+  // Everything must outlive it; it must outlive the server.
+  AdminService(engine::Engine* engine, Calls* calls) : engine_(engine), calls_(calls) {}
+
+  grpc::Service* service() { return &service_; }
+  // After the server was built.
+  void Serve(grpc::ServerCompletionQueue* queue);
+
+ private:
+  using StatusCall = UnaryCall<v1::StatusRequest, v1::StatusResponse>;
+  using GetKeyCall = UnaryCall<v1::GetKeyRequest, v1::KeyStatus>;
+  using ResetCall = UnaryCall<v1::ResetRequest, v1::ResetResponse>;
+  using AddKeyCall = UnaryCall<v1::AddKeyRequest, v1::KeyStatus>;
+  using RemoveKeyCall = UnaryCall<v1::RemoveKeyRequest, v1::RemoveKeyResponse>;
+  using DisableKeyCall = UnaryCall<v1::DisableKeyRequest, v1::KeyStatus>;
+  using EnableKeyCall = UnaryCall<v1::EnableKeyRequest, v1::KeyStatus>;
+  using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
+
+  void ServeReads(grpc::ServerCompletionQueue* queue);
+  void ServeChanges(grpc::ServerCompletionQueue* queue);
+  void ServeWatch(grpc::ServerCompletionQueue* queue);
+
+  void Status(StatusCall* call);
+  void GetKey(GetKeyCall* call);
+  void Reset(ResetCall* call);
+  void AddKey(AddKeyCall* call);
+  void RemoveKey(RemoveKeyCall* call);
+  void DisableKey(DisableKeyCall* call);
+  void EnableKey(EnableKeyCall* call);
+  void Produce(Watch* call);
+
+  engine::Engine* const engine_;
+  Calls* const calls_;
+  v1::Admin::AsyncService service_;
+  StatusCall::Method status_;
+  GetKeyCall::Method get_key_;
+  ResetCall::Method reset_;
+  AddKeyCall::Method add_key_;
+  RemoveKeyCall::Method remove_key_;
+  DisableKeyCall::Method disable_key_;
+  EnableKeyCall::Method enable_key_;
+  Watch::Method watch_;
+};
+
+}  // namespace keypool::rpc

@@ -1,0 +1,37 @@
+// keyd's gRPC server: Lease, Admin, health and reflection on one unix socket.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "keyd/engine/engine.h"
+
+namespace keypool::rpc {
+
+struct ServerOptions {
+  std::string listen;  // "unix:/path"
+  // What every grant says; the same as in policy::PoolConfig.
+  absl::Duration send_by = absl::Milliseconds(500);
+  absl::Duration lease_time_to_live = absl::Minutes(10);
+  // Threads that serve the completion queue. More than one only pays where one is not enough: each
+  // wake-up then also wakes a second thread (measured by tests/bench/lease).
+  int threads = 1;
+};
+
+class Server {
+ public:
+  // Listens and serves. A socket file of a keyd that is gone is replaced. `engine` must outlive it,
+  // and must not be stopped before it. Errors, which name KEYD_LISTEN: INVALID_ARGUMENT (the
+  // address), FAILED_PRECONDITION (the path is in use), UNAVAILABLE.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                       engine::Engine* engine);
+  // Stop.
+  virtual ~Server() = default;
+
+  // Takes no more, answers what is under way, ends the streams. Idempotent; blocks until done.
+  virtual void Stop() = 0;
+};
+
+}  // namespace keypool::rpc
