@@ -56,7 +56,8 @@ function(keypool_program name)
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
 endfunction()
 
-# keypool_test(name [PCH …] [LABELS …] SOURCES … [DEPS …]): a GoogleTest program, one ctest entry per program.
+# keypool_test(name [PCH …] [LABELS …] SOURCES … [DEPS …]): a GoogleTest program, one ctest entry per program. The target
+# tests_<label> builds all programs of a label.
 function(keypool_test name)
   cmake_parse_arguments(ARG "" "PCH;TIMEOUT_SECONDS" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_PCH)
@@ -74,6 +75,12 @@ function(keypool_test name)
   keypool_use_pch(${name} ${ARG_PCH})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
+  foreach(label ${ARG_LABELS})
+    if(NOT TARGET tests_${label})
+      add_custom_target(tests_${label})
+    endif()
+    add_dependencies(tests_${label} ${name})
+  endforeach()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT_SECONDS}
     ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp:halt_on_error=1;ASAN_OPTIONS=detect_stack_use_after_return=1;UBSAN_OPTIONS=print_stacktrace=1")
 endfunction()
