@@ -33,12 +33,14 @@ constexpr int kGrpcThreadsMax = 8;                          // for reflection, t
                                                             // gRPC's own threads
 constexpr int kKeepaliveTimeMs = 30'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
-constexpr absl::Duration kDrainMax = absl::Seconds(5);
 
 class GrpcServer final : public Server {
  public:
-  GrpcServer(engine::Engine* engine, const wire::GrantTerms& terms)
-      : lease_(engine, terms, &calls_), admin_(engine, &calls_), health_(engine, &calls_) {}
+  GrpcServer(engine::Engine* engine, const wire::GrantTerms& terms, absl::Duration drain_max)
+      : drain_max_(drain_max),
+        lease_(engine, terms, &calls_),
+        admin_(engine, &calls_),
+        health_(engine, &calls_) {}
   ~GrpcServer() override { Stop(); }
 
   absl::Status Listen(const std::string& path);
@@ -48,6 +50,7 @@ class GrpcServer final : public Server {
  private:
   void Run() const;
 
+  const absl::Duration drain_max_;
   Calls calls_;
   LeaseService lease_;
   AdminService admin_;
@@ -113,7 +116,7 @@ void GrpcServer::Stop() {
     // Refuses new calls at once; returns when all are over, or cancels them at the deadline. So the
     // streams must be told to end meanwhile.
     std::thread shutdown([this] {
-      if (server_ != nullptr) server_->Shutdown(wire::After(kDrainMax));
+      if (server_ != nullptr) server_->Shutdown(wire::After(drain_max_));
     });
     calls_.DrainAll();
     shutdown.join();
@@ -149,7 +152,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   static std::once_flag reflection;
   std::call_once(reflection, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
   auto server = std::make_unique<GrpcServer>(
-      engine, wire::GrantTerms{*epoch, options.send_by, options.lease_time_to_live});
+      engine, wire::GrantTerms{*epoch, options.send_by, options.lease_time_to_live},
+      options.drain_max);
   KP_RETURN_IF_ERROR(server->Listen(*path));
   server->Serve(options.threads);
   return server;

@@ -18,6 +18,8 @@ struct ServerOptions {
   // Threads that serve the completion queue. More than one only pays where one is not enough: each
   // wake-up then also wakes a second thread (measured by tests/bench/lease).
   int threads = 1;
+  // How long Stop waits for what is under way before it cancels it.
+  absl::Duration drain_max = absl::Seconds(5);
 };
 
 class Server {

@@ -1,0 +1,82 @@
+// An engine without a pool: grants everything it is asked for, on a thread of its own, and does
+// what a test tells it to.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "keyd/base/mutex.h"
+#include "keyd/engine/engine.h"
+
+namespace keypool::fakes {
+
+// Thread-safe. An acquire of model "exhausted" is refused; every other one is granted on key_1.
+class FakeEngine final : public engine::Engine {
+ public:
+  static constexpr char kSecret[] = "AIzaSyFakeFakeFakeFakeFakeFakeFakeFake";
+  static constexpr std::uint64_t kEpoch = 7;
+
+  FakeEngine();
+  ~FakeEngine() override { Stop(); }
+
+  // While held, commands wait in the mailbox.
+  void Hold();
+  void Release();
+  // So many of the next Posts are turned away because the mailbox is full.
+  void TurnAway(int posts);
+  void BecomeUnhealthy(absl::Status status);
+  void Change() { ++changes_; }
+  // Keys 1 to n, each in a project of its own, with this many buckets each.
+  void MakeKeys(int n, int buckets = 1);
+
+  // Commands of each Post that was accepted, in order.
+  std::vector<std::size_t> PostSizes() const;
+  // Every report that was applied, in order, previous ones included.
+  std::vector<ReportCommand> Reports() const;
+  // What was applied, in order: "acquire MODEL" or "report LEASE".
+  std::vector<std::string> Log() const;
+  std::size_t Waiting() const;
+
+  void Post(std::vector<engine::LeaseCommand> commands, LeaseDone done) override;
+  void AddKey(AddKeyCommand command, Done<KeyStatus> done) override;
+  void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) override;
+  void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override;
+  void EnableKey(EnableKeyCommand command, Done<KeyStatus> done) override;
+  void Reset(ResetCommand command, Done<std::int64_t> done) override;
+  void Status(StatusQuery query, Done<PoolStatus> done) override;
+  void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
+  absl::Status Health() const override;
+  void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
+  std::uint64_t ChangeCount() const override { return changes_; }
+  void Stop() override;
+
+ private:
+  void Run();
+  void Enqueue(std::function<void()> job);
+  engine::LeaseReply Apply(const engine::LeaseCommand& command);
+  void Apply(const ReportCommand& report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  KeyStatus* Find(KeyId id) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  std::atomic<std::uint64_t> changes_ = 1;
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::deque<std::function<void()>> jobs_ ABSL_GUARDED_BY(mutex_);
+  bool held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int turn_away_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t last_key_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<KeyStatus> keys_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::size_t> post_sizes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<ReportCommand> reports_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;
+};
+
+}  // namespace keypool::fakes
