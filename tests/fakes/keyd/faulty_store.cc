@@ -50,9 +50,6 @@ void FaultyStore::Loop() {
       running_ = true;
     }
     Run(*std::move(job));
-    MutexLock lock(&mutex_);
-    running_ = false;
-    changed_.NotifyAll();
   }
 }
 
@@ -73,6 +70,9 @@ void FaultyStore::Run(Job job) {
   {
     MutexLock lock(&mutex_);
     if (result.ok()) ++done_;
+    // Before `done`: who is told of the end finds nothing pending.
+    running_ = false;
+    changed_.NotifyAll();
   }
   job.done(std::move(result));
 }

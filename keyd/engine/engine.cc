@@ -1,0 +1,306 @@
+#include "keyd/engine/engine.h"
+
+#include <algorithm>
+#include <atomic>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "keyd/base/mutex.h"
+#include "keyd/base/status.h"
+#include "keyd/engine/batch.h"
+#include "keyd/engine/mailbox.h"
+#include "keyd/engine/outbox.h"
+
+namespace keypool::engine {
+namespace {
+
+// The pool is told of the passing of time at least this often.
+constexpr absl::Duration kTickEvery = absl::Milliseconds(100);
+// A round ends after this many commands, so that the first answers do not wait for the last command
+// of a full mailbox.
+constexpr std::size_t kRoundCommandsMax = 4'096;
+
+absl::Status CommitAndWait(store::Store& store, Epoch epoch, policy::Mutations mutations) {
+  Mutex mutex;
+  CondVar changed;
+  bool finished = false;
+  absl::Status result;
+  store.Commit(epoch, std::move(mutations), store::Durability::kPower, [&](absl::Status status) {
+    MutexLock lock(&mutex);
+    result = std::move(status);
+    finished = true;
+    changed.NotifyOne();
+  });
+  MutexLock lock(&mutex);
+  while (!finished) changed.Wait(&mutex);
+  return result;
+}
+
+std::uint64_t SeedFrom(const Options& options) {
+  if (options.seed != 0) return options.seed;
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32) | device();
+}
+
+class EngineImpl final : public Engine {
+ public:
+  EngineImpl(const Options& options, const Clock& clock, store::Store& store, Epoch epoch,
+             std::unique_ptr<policy::Pool> pool)
+      : durability_(options.durability),
+        clock_(clock),
+        mailbox_(options.mailbox_max),
+        outbox_(store, epoch, [this] { mailbox_.Wake(); }),
+        pool_(std::move(pool)),
+        rng_(SeedFrom(options)),
+        thread_([this] { Run(); }) {}
+  ~EngineImpl() override { Stop(); }
+
+  void Post(std::vector<LeaseCommand> commands, LeaseDone done) override {
+    Enqueue(LeaseCall{std::move(commands), std::move(done)});
+  }
+  void AddKey(AddKeyCommand command, Done<KeyStatus> done) override;
+  void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) override;
+  void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override;
+  void EnableKey(EnableKeyCommand command, Done<KeyStatus> done) override;
+  void Reset(ResetCommand command, Done<std::int64_t> done) override;
+  void Status(StatusQuery query, Done<PoolStatus> done) override;
+  void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
+
+  absl::Status Health() const override;
+  void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
+  std::uint64_t ChangeCount() const override { return changes_.load(std::memory_order_relaxed); }
+  void Stop() override;
+
+ private:
+  void Enqueue(Call call);
+  // The mailbox's form of a command whose result is a T. `apply(pool, now, mutations) →
+  // StatusOr<T>`.
+  template <class T, class Apply>
+  void EnqueueAdmin(bool changes, Apply apply, Done<T> done);
+
+  // --- On the engine's thread only.
+  void Run();
+  void Serve(std::vector<Call>* calls);
+  void Round(std::vector<Call>::iterator begin, std::vector<Call>::iterator end, bool idle);
+  bool TickIsDue(const Now& now, bool idle) const;
+  std::chrono::nanoseconds UntilTick() const;
+  void TellUnhealthy(const absl::Status& failure);
+
+  const store::Durability durability_;
+  const Clock& clock_;
+  Mailbox mailbox_;
+  Outbox outbox_;
+  std::atomic<std::uint64_t> changes_{1};
+  std::atomic<bool> stopping_{false};
+
+  mutable Mutex mutex_;
+  std::function<void(absl::Status)> on_unhealthy_ ABSL_GUARDED_BY(mutex_);
+
+  // --- The engine's thread's own.
+  const std::unique_ptr<policy::Pool> pool_;
+  std::mt19937_64 rng_;
+  MonoTime ticked_at_;
+  MonoTime read_at_;  // the clock, as the last round read it
+  bool tick_again_ = false;
+
+  Mutex stop_mutex_;    // of who joins the thread
+  std::thread thread_;  // last: everything above exists when it starts
+};
+
+void EngineImpl::Enqueue(Call call) {
+  const absl::Status status = mailbox_.Push(&call);
+  if (!status.ok()) RefuseCall(std::move(call), status);
+}
+
+template <class T, class Apply>
+void EngineImpl::EnqueueAdmin(bool changes, Apply apply, Done<T> done) {
+  AdminCall call;
+  call.changes = changes;
+  call.refuse = done;
+  call.apply = [apply = std::move(apply), done = std::move(done)](
+                   policy::Pool& pool, const Now& now, policy::Mutations* mutations) -> Answer {
+    return [done, result = absl::StatusOr<T>(apply(pool, now, mutations))](
+               const absl::Status& committed) mutable {
+      if (committed.ok()) {
+        done(std::move(result));
+      } else {
+        done(committed);
+      }
+    };
+  };
+  Enqueue(std::move(call));
+}
+
+void EngineImpl::AddKey(AddKeyCommand command, Done<KeyStatus> done) {
+  auto apply = [command = std::move(command)](policy::Pool& pool, const Now& now,
+                                              policy::Mutations* mutations) {
+    const absl::StatusOr<KeyId> id = pool.Apply(command, now, mutations);
+    return id.ok() ? pool.Key(*id, "", now) : id.status();
+  };
+  EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
+}
+
+void EngineImpl::RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) {
+  struct Nothing {};
+  auto apply = [command](policy::Pool& pool, const Now& now,
+                         policy::Mutations* mutations) -> absl::StatusOr<Nothing> {
+    if (absl::Status status = pool.Apply(command, now, mutations); !status.ok()) return status;
+    return Nothing{};
+  };
+  EnqueueAdmin<Nothing>(
+      true, std::move(apply),
+      [done = std::move(done)](absl::StatusOr<Nothing> result) { done(result.status()); });
+}
+
+void EngineImpl::DisableKey(DisableKeyCommand command, Done<KeyStatus> done) {
+  auto apply = [command = std::move(command)](
+                   policy::Pool& pool, const Now& now,
+                   policy::Mutations* mutations) -> absl::StatusOr<KeyStatus> {
+    if (absl::Status status = pool.Apply(command, now, mutations); !status.ok()) return status;
+    return pool.Key(command.key, "", now);
+  };
+  EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
+}
+
+void EngineImpl::EnableKey(EnableKeyCommand command, Done<KeyStatus> done) {
+  auto apply = [command](policy::Pool& pool, const Now& now,
+                         policy::Mutations* mutations) -> absl::StatusOr<KeyStatus> {
+    if (absl::Status status = pool.Apply(command, now, mutations); !status.ok()) return status;
+    return pool.Key(command.key, "", now);
+  };
+  EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
+}
+
+void EngineImpl::Reset(ResetCommand command, Done<std::int64_t> done) {
+  auto apply = [command](policy::Pool& pool, const Now& now, policy::Mutations* mutations) {
+    return pool.Apply(command, now, mutations);
+  };
+  EnqueueAdmin<std::int64_t>(true, std::move(apply), std::move(done));
+}
+
+void EngineImpl::Status(StatusQuery query, Done<PoolStatus> done) {
+  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
+    return pool.Status(query, now);
+  };
+  EnqueueAdmin<PoolStatus>(false, std::move(apply), std::move(done));
+}
+
+void EngineImpl::Key(KeyId id, std::string model, Done<KeyStatus> done) {
+  auto apply = [id, model = std::move(model)](policy::Pool& pool, const Now& now,
+                                              policy::Mutations*) {
+    return pool.Key(id, model, now);
+  };
+  EnqueueAdmin<KeyStatus>(false, std::move(apply), std::move(done));
+}
+
+void EngineImpl::Run() {
+  std::vector<Call> calls;
+  while (mailbox_.Take(&calls, UntilTick())) {
+    Serve(&calls);
+    calls.clear();
+  }
+  outbox_.WaitUntilEmpty();
+  // A commit that failed last of all.
+  if (const absl::Status failure = outbox_.Failure(); !failure.ok()) TellUnhealthy(failure);
+}
+
+void EngineImpl::Serve(std::vector<Call>* calls) {
+  if (calls->empty()) return Round(calls->begin(), calls->end(), /*idle=*/true);
+  for (auto begin = calls->begin(); begin != calls->end();) {
+    std::size_t commands = 0;
+    auto end = begin;
+    while (end != calls->end() && commands < kRoundCommandsMax) commands += WeightOf(*end++);
+    Round(begin, end, /*idle=*/false);
+    begin = end;
+  }
+}
+
+void EngineImpl::Round(std::vector<Call>::iterator begin, std::vector<Call>::iterator end,
+                       bool idle) {
+  outbox_.WaitForRoom();
+  if (const absl::Status failure = outbox_.Failure(); !failure.ok()) {
+    outbox_.WaitUntilEmpty();  // in order, here too
+    TellUnhealthy(failure);
+    for (; begin != end; ++begin) RefuseCall(std::move(*begin), failure);
+    return;
+  }
+  const Now now = clock_.Read();
+  read_at_ = now.mono;
+  Batch batch;
+  batch.durability = durability_;
+  for (; begin != end; ++begin) {
+    if (auto* lease = std::get_if<LeaseCall>(&*begin)) {
+      ApplyCall(std::move(*lease), *pool_, now, rng_, &batch);
+    } else {
+      ApplyCall(std::move(std::get<AdminCall>(*begin)), *pool_, now, &batch);
+    }
+  }
+  if (TickIsDue(now, idle)) {
+    tick_again_ = pool_->Tick(now, &batch.mutations);
+    ticked_at_ = now.mono;
+  }
+  if (batch.changed || !batch.mutations.empty()) changes_.fetch_add(1, std::memory_order_relaxed);
+  outbox_.Send(std::move(batch));
+}
+
+// An idle round has waited for it, whatever the clock says: a test's clock stands still.
+bool EngineImpl::TickIsDue(const Now& now, bool idle) const {
+  return idle || tick_again_ || now.mono - ticked_at_ >= kTickEvery;
+}
+
+std::chrono::nanoseconds EngineImpl::UntilTick() const {
+  if (tick_again_) return std::chrono::nanoseconds::zero();
+  const absl::Duration left = kTickEvery - (read_at_ - ticked_at_);
+  return absl::ToChronoNanoseconds(std::clamp(left, absl::ZeroDuration(), kTickEvery));
+}
+
+// Once: the function is gone after its call.
+void EngineImpl::TellUnhealthy(const absl::Status& failure) {
+  tick_again_ = false;
+  ticked_at_ = read_at_;  // the pool is not used any more, so its time stands still
+  std::function<void(absl::Status)> tell;
+  {
+    MutexLock lock(&mutex_);
+    tell.swap(on_unhealthy_);
+  }
+  if (tell) tell(failure);
+}
+
+absl::Status EngineImpl::Health() const {
+  if (absl::Status failure = outbox_.Failure(); !failure.ok()) return failure;
+  if (stopping_) return absl::UnavailableError("keyd is stopping; ask again when it is back");
+  return absl::OkStatus();
+}
+
+void EngineImpl::OnUnhealthy(std::function<void(absl::Status)> on_change) {
+  {
+    MutexLock lock(&mutex_);
+    on_unhealthy_ = std::move(on_change);
+  }
+  mailbox_.Wake();  // a commit may have failed before
+}
+
+void EngineImpl::Stop() {
+  stopping_ = true;
+  mailbox_.Close();
+  MutexLock lock(&stop_mutex_);
+  if (thread_.joinable()) thread_.join();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Options& options, const Clock& clock,
+                                                      store::Store& store) {
+  absl::StatusOr<policy::Snapshot> snapshot = store.Load();
+  if (!snapshot.ok()) return snapshot.status();
+  const Epoch epoch = snapshot->epoch;
+  policy::Mutations mutations;
+  absl::StatusOr<std::unique_ptr<policy::Pool>> pool =
+      policy::Pool::Restore(options.pool, *std::move(snapshot), clock.Read(), &mutations);
+  if (!pool.ok()) return pool.status();
+  if (!mutations.empty()) KP_RETURN_IF_ERROR(CommitAndWait(store, epoch, std::move(mutations)));
+  return std::unique_ptr<Engine>(new EngineImpl(options, clock, store, epoch, *std::move(pool)));
+}
+
+}  // namespace keypool::engine

@@ -1,0 +1,108 @@
+#include "tests/conformance/store_fixture.h"
+
+#include <algorithm>
+#include <future>
+#include <tuple>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "keyd/store/mem_store.h"
+#include "keyd/store/sqlite_store.h"
+#include "tests/fakes/keyd/faulty_store.h"
+
+namespace keypool::store {
+namespace {
+
+std::unique_ptr<Store> OpenSqlite(const std::string& directory) {
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(directory + "/keyd.db");
+  EXPECT_TRUE(store.ok()) << store.status();
+  return std::move(store).value();
+}
+
+StoreUnderTest Wrapped(std::unique_ptr<Store> inner) {
+  auto outer = std::make_unique<fakes::FaultyStore>(*inner);
+  return {std::move(inner), std::move(outer)};
+}
+
+std::string Text(absl::Time time) {
+  return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
+}
+
+}  // namespace
+
+std::vector<StoreKind> AllStores() {
+  return {{"Mem",
+           [](const std::string&) {
+             return StoreUnderTest{{}, std::make_unique<MemStore>()};
+           }},
+          {"Sqlite",
+           [](const std::string& d) {
+             return StoreUnderTest{{}, OpenSqlite(d)};
+           }},
+          {"FaultyMem", [](const std::string&) { return Wrapped(std::make_unique<MemStore>()); }},
+          {"FaultySqlite", [](const std::string& d) { return Wrapped(OpenSqlite(d)); }}};
+}
+
+absl::Status CommitNow(Store& store, Epoch epoch, policy::Mutations batch, Durability durability) {
+  std::promise<absl::Status> promise;
+  store.Commit(epoch, std::move(batch), durability,
+               [&promise](absl::Status status) { promise.set_value(std::move(status)); });
+  return promise.get_future().get();
+}
+
+policy::Snapshot LoadNow(Store& store) {
+  absl::StatusOr<policy::Snapshot> snapshot = store.Load();
+  EXPECT_TRUE(snapshot.ok()) << snapshot.status();
+  return std::move(snapshot).value();
+}
+
+policy::KeyRecord KeyOf(std::uint64_t id, std::string_view secret) {
+  return {.id = KeyId{id},
+          .project = OwnProject(KeyId{id}),
+          .secret = std::make_shared<const Secret>(secret),
+          .disabled_reason = {},
+          .disabled_at = absl::InfinitePast(),
+          .added_at = absl::FromUnixSeconds(1'700'000'000)};
+}
+
+policy::BucketRecord BucketOf(std::string project, std::string model, std::int64_t day_used) {
+  policy::BucketRecord bucket;
+  bucket.project = ProjectId{std::move(project)};
+  bucket.model = std::move(model);
+  bucket.day_used = day_used;
+  return bucket;
+}
+
+std::string Describe(policy::Snapshot snapshot) {
+  auto& [epoch, pool, keys, buckets, removed] = snapshot;
+  std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(removed.begin(), removed.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  std::sort(buckets.begin(), buckets.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.project, a.model) < std::tie(b.project, b.model);
+  });
+  std::string out = absl::StrCat("next ", pool.next_key.value(), "\n");
+  for (const policy::KeyRecord& key : keys) {
+    absl::StrAppend(&out, "key ", key.id.value(), " ", absl::CHexEscape(key.project.value()), " ",
+                    absl::CHexEscape(std::string(key.secret->Reveal())), " ", key.active, " ",
+                    absl::CHexEscape(key.disabled_reason), " ", Text(key.disabled_at), " ",
+                    Text(key.added_at), "\n");
+  }
+  for (const policy::BucketRecord& bucket : buckets) {
+    absl::StrAppend(&out, "bucket ", absl::CHexEscape(bucket.project.value()), " ",
+                    absl::CHexEscape(bucket.model), " ", bucket.day, " ", bucket.day_used, " ",
+                    bucket.ahead, " ", Text(bucket.cooling_until), " ",
+                    absl::CHexEscape(bucket.cooling_reason));
+    for (const policy::Charge& charge : bucket.minute) {
+      absl::StrAppend(&out, " ", Text(charge.at), "*", charge.count);
+    }
+    absl::StrAppend(&out, "\n");
+  }
+  for (const policy::RemovedKeyRecord& key : removed) {
+    absl::StrAppend(&out, "removed ", key.id.value(), " ", absl::BytesToHexString(key.fingerprint),
+                    "\n");
+  }
+  return out;
+}
+
+}  // namespace keypool::store

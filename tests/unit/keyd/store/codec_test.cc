@@ -1,0 +1,209 @@
+#include "keyd/store/codec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "absl/strings/escaping.h"
+
+namespace keypool::store {
+namespace {
+
+using policy::BucketName;
+using policy::BucketRecord;
+using policy::KeyRecord;
+using policy::PoolRecord;
+using policy::RemovedKeyRecord;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kSecretText[] = "AIzaSyTheSecretItself0123456789";
+
+KeyRecord SomeKey() {
+  return {.id = KeyId{7},
+          .project = ProjectId{"project-a"},
+          .secret = std::make_shared<const Secret>(kSecretText),
+          .active = false,
+          .disabled_reason = "said so",
+          .disabled_at = absl::FromUnixNanos(1'700'000'000'123'456'789),
+          .added_at = absl::FromUnixSeconds(1'600'000'000)};
+}
+
+BucketRecord SomeBucket() {
+  return {.project = ProjectId{"project-a"},
+          .model = "gemini-2.5-pro",
+          .day = 20'000,
+          .day_used = 123,
+          .minute = {{absl::FromUnixNanos(1'700'000'000'000'000'001), 3},
+                     {absl::FromUnixNanos(1'700'000'001'000'000'000), 1}},
+          .ahead = 4,
+          .cooling_until = absl::FromUnixSeconds(1'700'000'060),
+          .cooling_reason = "per minute"};
+}
+
+BucketName NameOf(const BucketRecord& bucket) { return {bucket.project, bucket.model}; }
+
+template <class T>
+std::string Encoded(void (*encode)(const T&, std::string*), const T& record) {
+  std::string out;
+  encode(record, &out);
+  return out;
+}
+
+// The checksum of the format, told a second time: what is on disk must not change with the code.
+std::string WithChecksum(std::string body) {
+  std::uint32_t hash = 0x811c9dc5;
+  for (const unsigned char c : body) hash = (hash ^ c) * 0x01000193;
+  for (int shift = 0; shift < 32; shift += 8) body.push_back(static_cast<char>(hash >> shift));
+  return body;
+}
+
+std::string BodyOf(const std::string& record) { return record.substr(0, record.size() - 4); }
+
+TEST(Codec, KeyComesBackWhole) {
+  const absl::StatusOr<KeyRecord> back = DecodeKey(KeyId{7}, Encoded(EncodeKey, SomeKey()));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->id, KeyId{7});
+  EXPECT_EQ(back->project, ProjectId{"project-a"});
+  EXPECT_EQ(back->secret->Reveal(), kSecretText);
+  EXPECT_FALSE(back->active);
+  EXPECT_EQ(back->disabled_reason, "said so");
+  EXPECT_EQ(back->disabled_at, absl::FromUnixNanos(1'700'000'000'123'456'789));
+  EXPECT_EQ(back->added_at, absl::FromUnixSeconds(1'600'000'000));
+}
+
+TEST(Codec, BucketComesBackWhole) {
+  const BucketRecord bucket = SomeBucket();
+  const absl::StatusOr<BucketRecord> back =
+      DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->day, 20'000);
+  EXPECT_EQ(back->day_used, 123);
+  ASSERT_EQ(back->minute.size(), 2u);
+  EXPECT_EQ(back->minute[0].at, bucket.minute[0].at);
+  EXPECT_EQ(back->minute[0].count, 3);
+  EXPECT_EQ(back->minute[1].at, bucket.minute[1].at);
+  EXPECT_EQ(back->ahead, 4);
+  EXPECT_EQ(back->cooling_until, bucket.cooling_until);
+  EXPECT_EQ(back->cooling_reason, "per minute");
+}
+
+TEST(Codec, TimesAtTheEndsOfTheirRangeComeBack) {
+  for (const absl::Time time :
+       {absl::InfinitePast(), absl::InfiniteFuture(), absl::UnixEpoch(), absl::FromUnixNanos(-1),
+        absl::FromUnixNanos(INT64_MAX - 1), absl::FromUnixNanos(INT64_MIN + 1)}) {
+    BucketRecord bucket = SomeBucket();
+    bucket.cooling_until = time;
+    bucket.minute = {{time, INT64_MAX}, {absl::InfiniteFuture(), INT64_MIN}, {time, 0}};
+    const absl::StatusOr<BucketRecord> back =
+        DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(back->cooling_until, time);
+    ASSERT_EQ(back->minute.size(), 3u);
+    EXPECT_EQ(back->minute[0].at, time);
+    EXPECT_EQ(back->minute[0].count, INT64_MAX);
+    EXPECT_EQ(back->minute[1].at, absl::InfiniteFuture());
+    EXPECT_EQ(back->minute[1].count, INT64_MIN);
+    EXPECT_EQ(back->minute[2].at, time);
+  }
+}
+
+TEST(Codec, FormatOneStaysReadable) {
+  const std::string on_disk = absl::HexStringToBytes("01010154a2a94de8");
+  const absl::StatusOr<PoolRecord> pool = DecodePool(on_disk);
+  ASSERT_TRUE(pool.ok()) << pool.status();
+  EXPECT_EQ(pool->next_key, KeyId{42});
+  EXPECT_EQ(absl::BytesToHexString(Encoded(EncodePool, PoolRecord{KeyId{42}})), "01010154a2a94de8");
+}
+
+TEST(Codec, NewerVersionIsRefusedWithTheReason) {
+  std::string body = BodyOf(Encoded(EncodeKey, SomeKey()));
+  body[0] = 2;
+  const absl::Status status = DecodeKey(KeyId{7}, WithChecksum(body)).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("table keys, row key_7"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("run the newer keyd"));
+}
+
+TEST(Codec, UnknownFieldOfALaterVersionIsSkipped) {
+  std::string body = BodyOf(Encoded(EncodePool, PoolRecord{KeyId{42}}));
+  body += std::string("\x63\x03") + "new";
+  const absl::StatusOr<PoolRecord> pool = DecodePool(WithChecksum(body));
+  ASSERT_TRUE(pool.ok()) << pool.status();
+  EXPECT_EQ(pool->next_key, KeyId{42});
+}
+
+TEST(Codec, WrongFieldsAreTold) {
+  const struct {
+    std::string body;
+    std::string expected;
+  } cases[] = {
+      {std::string("\x01"), "field 1 is missing"},
+      {std::string("\x01\x01\x01\x54\x01\x01\x54"), "field 1 is there twice"},
+      {std::string("\x01\x01\x05\x54"), "field 1 reaches beyond"},
+      {std::string("\x01\x01"), "field 1 reaches beyond"},
+      {std::string("\x01\x01\x02\x54\x54"), "field 1 has a value"},
+      {std::string("\x01\x01\x00", 3), "field 1 has a value"},
+      {std::string("\x01\x00\x00", 3), "field 0 has a value"},
+      {std::string("\x01\x01\x0b\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), "field 1 has a"},
+      {std::string("\x01\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), "field 1 reaches beyond"},
+      {std::string("\x00", 1), "format 0"},
+  };
+  for (const auto& [body, expected] : cases) {
+    const absl::Status status = DecodePool(WithChecksum(body)).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << absl::CHexEscape(body);
+    EXPECT_THAT(std::string(status.message()), HasSubstr("table pool, row 1"));
+    EXPECT_THAT(std::string(status.message()), HasSubstr(expected)) << absl::CHexEscape(body);
+  }
+  EXPECT_THAT(std::string(DecodePool("").status().message()), HasSubstr("empty"));
+}
+
+TEST(Codec, EveryDamagedOrMissingByteIsNoticedAndTheSecretIsNotTold) {
+  const std::string good = Encoded(EncodeKey, SomeKey());
+  for (std::size_t i = 0; i < good.size(); ++i) {
+    for (const char flip : {'\x01', '\x80', '\xff'}) {
+      std::string bad = good;
+      bad[i] = static_cast<char>(bad[i] ^ flip);
+      const absl::Status status = DecodeKey(KeyId{7}, bad).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << "byte " << i;
+      EXPECT_THAT(std::string(status.message()), Not(HasSubstr("Secret")));
+    }
+    EXPECT_EQ(DecodeKey(KeyId{7}, good.substr(0, i)).status().code(), absl::StatusCode::kDataLoss);
+  }
+}
+
+TEST(Codec, RandomBytesAreNeverMoreThanDataLoss) {
+  constexpr std::uint32_t kSeed = 20'261'122;
+  SCOPED_TRACE(::testing::Message() << "seed " << kSeed);
+  std::mt19937 random(kSeed);
+  const std::string bodies[] = {BodyOf(Encoded(EncodeBucket, SomeBucket())),
+                                BodyOf(Encoded(EncodeKey, SomeKey()))};
+  for (int round = 0; round < 20'000; ++round) {
+    std::string body = bodies[round % 2];
+    const int changes = 1 + static_cast<int>(random() % 4);
+    for (int i = 0; i < changes; ++i) body[1 + random() % (body.size() - 1)] = char(random());
+    const std::string bytes = WithChecksum(body);
+    const auto bucket = DecodeBucket(NameOf(SomeBucket()), bytes);
+    const auto key = DecodeKey(KeyId{7}, bytes);
+    EXPECT_TRUE(bucket.ok() || absl::IsDataLoss(bucket.status()));
+    EXPECT_TRUE(key.ok() || absl::IsDataLoss(key.status()));
+  }
+}
+
+TEST(Codec, RecordUnderAnotherRowIsRefused) {
+  const absl::Status key = DecodeKey(KeyId{8}, Encoded(EncodeKey, SomeKey())).status();
+  EXPECT_EQ(key.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(key.message()), HasSubstr("row key_8: the record belongs to another"));
+  const absl::Status bucket =
+      DecodeBucket({ProjectId{"project-b"}, "gemini-2.5-pro"}, Encoded(EncodeBucket, SomeBucket()))
+          .status();
+  EXPECT_EQ(bucket.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(bucket.message()), HasSubstr("row (project-b, gemini-2.5-pro)"));
+  const RemovedKeyRecord removed{KeyId{3}, std::string(32, '\x5a')};
+  EXPECT_EQ(DecodeRemovedKey(KeyId{4}, Encoded(EncodeRemovedKey, removed)).status().code(),
+            absl::StatusCode::kDataLoss);
+}
+
+}  // namespace
+}  // namespace keypool::store
