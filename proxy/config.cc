@@ -1,0 +1,129 @@
+#include "proxy/config.h"
+
+#include <unistd.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "keyd/base/state_dir.h"
+#include "keyd/base/status.h"
+
+namespace keypool::proxy {
+namespace {
+
+absl::Status CheckHost(const std::string& host) {
+  boost::system::error_code error;
+  const auto address =
+      boost::asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
+  if (error) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("HOST \"", host, "\" is not an IP address; use 127.0.0.1 or ::1"));
+  }
+  if (!address.is_loopback()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "HOST ", host,
+        " can be reached by others, and this version cannot tell its clients apart "
+        "yet: whoever reaches the port spends the pool's quota. Use 127.0.0.1 or ::1, and put an "
+        "authenticating reverse proxy in front if other machines need it"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckKeydAddress(const std::string& address) {
+  if (address.empty() || (absl::StartsWith(address, "unix:") && address.size() > 5)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(absl::StrCat(
+      "KEYD_ADDRESS \"", address, "\" is not a unix socket; write unix:/path/to/keyd.sock"));
+}
+
+void DeclareServing(Settings* settings, ProxyConfig* config) {
+  settings->AddText("HOST", &config->host, "Address to listen on; a loopback address.");
+  settings->AddInt("PORT", &config->port, {0, 65535}, "Port to listen on; 0 takes a free one.");
+  settings->AddInt("THREADS", &config->threads, {0, 256},
+                   "Threads that serve; 0 is one for each core.");
+  settings->AddInt("MAX_CONNECTIONS", &config->max_connections, {1, 1'000'000},
+                   "Client connections at a time; more wait in the kernel's queue.");
+  settings->AddInt("MAX_BODY_BYTES", &config->max_body_bytes, {1024, std::int64_t{16} << 30},
+                   "Largest request body; uploads, which stream through, have no limit.");
+  settings->AddText("SPOOL_DIR", &config->spool_dir,
+                    "Directory for request bodies over 1 MiB, in files without a name. Empty: "
+                    "DATA_DIR when it can be written, else /tmp.");
+  settings->AddSeconds("SHUTDOWN_GRACE_SECONDS", &config->shutdown_grace, {0, 3600},
+                       "How long requests may go on after SIGTERM.");
+}
+
+void DeclareUpstream(Settings* settings, ProxyConfig* config) {
+  settings->AddText("GEMINI_BASE_URL", &config->gemini_base_url,
+                    "Where requests go, https:// or http://, with an optional path in front of "
+                    "every request's own.");
+  settings->AddText("UPSTREAM_CA_FILE", &config->upstream_ca_file,
+                    "PEM file of the authorities that upstream's certificate is checked against. "
+                    "Empty: the machine's.");
+  settings->AddSeconds("UPSTREAM_TIMEOUT_SECONDS", &config->upstream_timeout, {1, 86'400},
+                       "How long upstream may be silent, before its answer and inside it.");
+  settings->AddInt("MAX_RETRIES", &config->max_retries, {0, 20},
+                   "More attempts for one request, each on another key.");
+  settings->AddSeconds("RETRY_DELAY_SECONDS", &config->retry_delay, {0, 60},
+                       "Longest wait for a key to become free before a request is refused.");
+}
+
+}  // namespace
+
+void DeclareSettings(Settings* settings, ProxyConfig* config) {
+  config->data_dir = DefaultDataDir(Settings::ProcessEnvironment());
+  DeclareServing(settings, config);
+  DeclareUpstream(settings, config);
+  settings->AddText("DATA_DIR", &config->data_dir, "Directory of keyd's state and its socket.");
+  settings->AddText("KEYD_ADDRESS", &config->keyd_address,
+                    "keyd's unix socket. Empty: keyd.sock in DATA_DIR.");
+  settings->AddText("LOG_LEVEL", &config->log_level, "DEBUG, INFO, WARNING or ERROR.");
+  settings->AddCheck([config] { return CheckHost(config->host); });
+  settings->AddCheck([config] { return CheckKeydAddress(config->keyd_address); });
+  settings->AddCheck([config] {
+    const absl::Status status = ParseOrigin(config->gemini_base_url).status();
+    return status.ok() ? status : Annotate(status, "GEMINI_BASE_URL");
+  });
+  settings->AddCheck([config] {
+    if (log::ParseLevel(config->log_level).has_value()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("LOG_LEVEL \"", config->log_level,
+                                                   "\" is none of DEBUG, INFO, WARNING and ERROR"));
+  });
+  settings->AddCheck([config] {
+    const std::string& file = config->upstream_ca_file;
+    if (file.empty() || ::access(file.c_str(), R_OK) == 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat("UPSTREAM_CA_FILE ", file, " cannot be read"));
+  });
+  settings->AddCheck([config] {
+    const std::string& directory = config->spool_dir;
+    if (directory.empty() || ::access(directory.c_str(), W_OK | X_OK) == 0) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("SPOOL_DIR ", directory, " is not a directory that can be written"));
+  });
+}
+
+void Derive(ProxyConfig* config) {
+  if (config->host == "localhost") config->host = "127.0.0.1";
+  if (config->keyd_address.empty()) config->keyd_address = DefaultKeydAddress(config->data_dir);
+  if (config->threads == 0) {
+    config->threads = std::max<std::int64_t>(1, std::thread::hardware_concurrency());
+  }
+  if (config->spool_dir.empty()) {
+    config->spool_dir =
+        ::access(config->data_dir.c_str(), W_OK | X_OK) == 0 ? config->data_dir : "/tmp";
+  }
+  if (absl::StatusOr<Origin> origin = ParseOrigin(config->gemini_base_url); origin.ok()) {
+    config->origin = *std::move(origin);
+  }
+  config->level = log::ParseLevel(config->log_level).value_or(log::Level::kInfo);
+  config->body.bytes_max = static_cast<std::uint64_t>(config->max_body_bytes);
+  config->body.spool_dir = config->spool_dir;
+}
+
+}  // namespace keypool::proxy

@@ -1,0 +1,44 @@
+// The proxy's settings: what they are called, what they may be, and what follows from them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+#include "keyd/base/log.h"
+#include "keyd/base/settings.h"
+#include "proxy/body.h"
+#include "proxy/origin.h"
+
+namespace keypool::proxy {
+
+// Constant after the start; read by every thread.
+struct ProxyConfig {
+  std::string host = "127.0.0.1";
+  std::int64_t port = 8000;  // 0: one that is free
+  std::string gemini_base_url = "https://generativelanguage.googleapis.com";
+  std::string data_dir;
+  std::string keyd_address;  // default: keyd.sock in data_dir
+  std::int64_t max_retries = 3;
+  absl::Duration retry_delay = absl::Seconds(2);
+  std::string log_level = "INFO";
+  std::int64_t threads = 0;  // 0: one per core
+  std::int64_t max_connections = 10'000;
+  std::int64_t max_body_bytes = 100 * 1024 * 1024;
+  absl::Duration upstream_timeout = absl::Seconds(600);
+  absl::Duration shutdown_grace = absl::Seconds(30);
+  std::string upstream_ca_file;  // default: the machine's store
+  std::string spool_dir;         // default: data_dir if it can be written, else /tmp
+
+  // What follows from them; filled by Derive.
+  Origin origin;
+  BodyLimits body;
+  log::Level level = log::Level::kInfo;
+};
+
+// Declares every setting and check. `config` must outlive the parse; data_dir is its default.
+void DeclareSettings(Settings* settings, ProxyConfig* config);
+// Fills defaults that depend on others, and the derived part. Called once, after a good parse.
+void Derive(ProxyConfig* config);
+
+}  // namespace keypool::proxy

@@ -1,0 +1,83 @@
+// Ends a lease exactly once, on every way out.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "keyd/client/lease_session.h"
+
+namespace keypool::proxy {
+
+// Used by the thread of the LeaseSession, which must outlive it. Empty guards do nothing.
+class LeaseGuard {
+ public:
+  LeaseGuard() = default;
+  LeaseGuard(client::LeaseSession& leases, client::LeaseGrant grant, std::string model)
+      : leases_(&leases), grant_(std::move(grant)), model_(std::move(model)) {}
+  LeaseGuard(LeaseGuard&& other) noexcept
+      : leases_(std::exchange(other.leases_, nullptr)),
+        grant_(std::move(other.grant_)),
+        model_(std::move(other.model_)),
+        sent_(std::exchange(other.sent_, false)) {}
+  LeaseGuard& operator=(LeaseGuard&& other) noexcept {
+    if (this != &other) {
+      Settle({});
+      leases_ = std::exchange(other.leases_, nullptr);
+      grant_ = std::move(other.grant_);
+      model_ = std::move(other.model_);
+      sent_ = std::exchange(other.sent_, false);
+    }
+    return *this;
+  }
+  // Dropped without an answer: settled as sent or unsent, whichever is known.
+  ~LeaseGuard() { Settle({}); }
+
+  const client::LeaseGrant& grant() const { return grant_; }
+  bool Open() const { return leases_ != nullptr; }
+
+  bool Sent() const { return sent_; }
+
+  // Before the first byte of the request leaves. What may have left counts as sent.
+  void MarkSent() { sent_ = true; }
+  // It is certain that no byte left after all.
+  void MarkUnsent() { sent_ = false; }
+
+  // Reports the end to keyd; `facts` is empty when there was no answer. Never blocks. A second call
+  // does nothing.
+  void Settle(AnswerFacts facts) {
+    if (std::optional<ReportCommand> report = TakeReport(std::move(facts))) {
+      std::exchange(leases_, nullptr)->Report(*std::move(report));
+    }
+  }
+  // The same report, for the next Acquire to carry (AcquireOptions::previous): the caller has to
+  // see to it from here on.
+  std::optional<ReportCommand> Release(AnswerFacts facts) {
+    std::optional<ReportCommand> report = TakeReport(std::move(facts));
+    leases_ = nullptr;
+    return report;
+  }
+
+ private:
+  std::optional<ReportCommand> TakeReport(AnswerFacts facts) {
+    if (leases_ == nullptr) return std::nullopt;
+    ReportCommand report;
+    report.lease = grant_.lease;
+    report.epoch = grant_.epoch;
+    report.sent = sent_;
+    if (facts.http_status != 0 && facts.http_status / 100 != 2) {
+      // Read by a keyd that was restarted in between, to blame the right bucket.
+      report.key = grant_.key;
+      report.model = model_;
+    }
+    report.facts = std::move(facts);
+    return report;
+  }
+
+  client::LeaseSession* leases_ = nullptr;
+  client::LeaseGrant grant_;
+  std::string model_;
+  bool sent_ = false;
+};
+
+}  // namespace keypool::proxy

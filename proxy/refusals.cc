@@ -1,0 +1,104 @@
+#include "proxy/refusals.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
+
+namespace keypool::proxy {
+namespace {
+
+ErrorAnswer Make(int http_status, std::string message) {
+  ErrorAnswer answer;
+  answer.http_status = http_status;
+  answer.message = std::move(message);
+  return answer;
+}
+
+}  // namespace
+
+ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least) {
+  const bool quota =
+      refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
+  ErrorAnswer answer = Make(quota ? 429 : 503, refusal.message);
+  if (answer.message.empty()) answer.message = "No key of the pool can take this request now.";
+  answer.retry_after = refusal.retry_after;
+  if (quota) {
+    if (!answer.retry_after.has_value()) answer.retry_after = at_least;
+    answer.quota = ErrorAnswer::Quota{refusal.spent_for_the_day, std::string(model), refusal.limit};
+  }
+  return answer;
+}
+
+ErrorAnswer ForKeydFailure(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kInvalidArgument) {
+    return Make(400, std::string(status.message()));
+  }
+  ErrorAnswer answer =
+      Make(503, absl::StrCat("The key pool (keyd) does not answer; try again. ", status.message()));
+  answer.retry_after = absl::Seconds(1);
+  return answer;
+}
+
+ErrorAnswer ForRetriesUsedUp(int attempts, absl::Duration retry_after) {
+  ErrorAnswer answer =
+      Make(429, absl::StrCat("Gemini refused this request for quota on ", attempts,
+                             " keys in a row. Other keys may have quota left: try again."));
+  answer.retry_after = retry_after;
+  return answer;
+}
+
+ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_view upstream) {
+  const std::string who = absl::StrCat("The Gemini API at ", ToAbsl(upstream));
+  switch (end) {
+    case ExchangeEnd::kNoConnection:
+      return Make(502, absl::StrCat(who, " cannot be reached: ", ToAbsl(problem), "."));
+    case ExchangeEnd::kSilent:
+      return Make(504, absl::StrCat(who, " gave no answer: ", ToAbsl(problem), "."));
+    case ExchangeEnd::kBadAnswer:
+      return Make(502, absl::StrCat(who, " sent an answer that is not valid HTTP."));
+    case ExchangeEnd::kBadBody:
+      return Make(400, "The chunks of the request body are malformed.");
+    case ExchangeEnd::kBodyTimeout:
+      return Make(408, "The request body did not come in time.");
+    case ExchangeEnd::kSpoolFailed:
+      return Make(500, "The proxy cannot read back the request body that it kept.");
+    case ExchangeEnd::kLate: {
+      ErrorAnswer answer =
+          Make(503, "The proxy is too slow to use the keys it is granted in time.");
+      answer.retry_after = absl::Seconds(1);
+      return answer;
+    }
+    case ExchangeEnd::kAnswered:
+    case ExchangeEnd::kBroken:
+    case ExchangeEnd::kClientGone:
+      break;
+  }
+  return Make(502, absl::StrCat(who, " closed the connection without an answer."));
+}
+
+ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits) {
+  switch (result.end) {
+    case BodyEnd::kTooLarge:
+      return Make(413, absl::StrCat("The request body is larger than ", limits.bytes_max,
+                                    " bytes (MAX_BODY_BYTES of the proxy)."));
+    case BodyEnd::kInvalid:
+      return Make(400, "The chunks of the request body are malformed.");
+    case BodyEnd::kTimeout:
+      return Make(408, "The request body did not come in time.");
+    case BodyEnd::kNoRoom: {
+      ErrorAnswer answer =
+          Make(503, "The disk that request bodies are kept on is full (SPOOL_DIR of the proxy).");
+      answer.retry_after = absl::Seconds(10);
+      return answer;
+    }
+    case BodyEnd::kFailed:
+    case BodyEnd::kComplete:
+    case BodyEnd::kGone:
+      break;
+  }
+  return Make(500, "The proxy cannot keep the request body (SPOOL_DIR of the proxy).");
+}
+
+}  // namespace keypool::proxy

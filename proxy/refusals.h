@@ -1,0 +1,27 @@
+// What the proxy says when it cannot serve a request: one place for every sentence. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "keyd/base/lease.h"
+#include "proxy/body.h"
+#include "proxy/error_body.h"
+#include "proxy/exchange.h"
+#include "proxy/read_body.h"
+
+namespace keypool::proxy {
+
+// keyd refused. `at_least`: for Retry-After when keyd names no time.
+ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least);
+// keyd did not answer, or not this request.
+ErrorAnswer ForKeydFailure(const absl::Status& status);
+// `attempts` keys in a row were refused by upstream for their quota, and no more may be tried.
+ErrorAnswer ForRetriesUsedUp(int attempts, absl::Duration retry_after);
+// Upstream gave no answer.
+ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_view upstream);
+// The body could not be taken.
+ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits);
+
+}  // namespace keypool::proxy

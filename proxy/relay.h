@@ -1,0 +1,39 @@
+// Hands upstream's answer to the client as it comes.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "proxy/client_connection.h"
+#include "proxy/exchange.h"
+#include "proxy/headers.h"
+#include "proxy/task.h"
+
+namespace keypool::proxy {
+
+enum class RelayEnd {
+  kComplete,
+  kUpstreamCut,     // upstream ended before its answer did
+  kUpstreamSilent,  // … said nothing for too long
+  kClientGone,
+  kClientStalled,  // the client takes nothing
+};
+struct RelayResult {
+  RelayEnd end = RelayEnd::kComplete;
+  std::uint64_t payload_bytes = 0;
+};
+
+// How the payload of `head` is framed for a client of HTTP/1.`minor_version`.
+OutBody ClientFraming(const ResponseHead& head, int minor_version);
+
+// Sends the head, what answer().kept holds, and the rest of the payload: each read from upstream
+// leads to at most one write, at once. After any end but kComplete the client must not see a clean
+// end: ClientConnection::Abort.
+Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
+                        const ClientHeadOptions& options);
+
+// Reads the payload of an error answer into answer().kept, until it is complete, longer than
+// kErrorBodyBytesMax, or upstream takes too long. kGone: the client has left.
+Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange);
+
+}  // namespace keypool::proxy

@@ -1,0 +1,35 @@
+// The one place that makes answers of the proxy's own.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "keyd/base/clock.h"
+#include "proxy/client_connection.h"
+#include "proxy/error_body.h"
+#include "proxy/request_plan.h"
+#include "proxy/task.h"
+
+namespace keypool::proxy {
+
+// Of the request that is answered.
+struct AnswerTo {
+  ErrorShape shape = ErrorShape::kNative;
+  bool head_only = false;  // HEAD
+  bool keep_alive = true;
+};
+
+// An error in Google's shape. kNone: it is on its way.
+Task<Interrupt> RespondError(ClientConnection& client, const Clock& clock, const ErrorAnswer& error,
+                             AnswerTo to);
+
+// A page of the proxy itself. `allow` is for 405.
+struct Page {
+  int http_status = 200;
+  std::string body;  // JSON
+  std::string_view allow;
+};
+Task<Interrupt> RespondPage(ClientConnection& client, const Clock& clock, const Page& page,
+                            AnswerTo to);
+
+}  // namespace keypool::proxy

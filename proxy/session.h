@@ -1,0 +1,91 @@
+// One client connection, from its first byte to its last.
+//
+//   read head → plan → keep the body → acquire → forward → relay → settle → log line
+//                                         ↑________│ 429: describe, and try another key
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "keyd/base/clock.h"
+#include "keyd/client/lease_session.h"
+#include "proxy/admin_http.h"
+#include "proxy/buffer_pool.h"
+#include "proxy/client_connection.h"
+#include "proxy/config.h"
+#include "proxy/exchange.h"
+#include "proxy/respond.h"
+#include "proxy/task.h"
+#include "proxy/timer_wheel.h"
+#include "proxy/upstream_pool.h"
+
+namespace keypool::proxy {
+
+class Session;
+
+// What a thread has for its sessions. Outlives them.
+struct Services {
+  const ProxyConfig& config;
+  const Clock& clock;
+  boost::asio::io_context& io;
+  TimerWheel& wheel;
+  BufferPool& buffers;
+  UpstreamPool& upstream;
+  client::LeaseSession& leases;
+  AdminHttp& admin;
+  bool stopping = false;  // no new requests; answers end their connection
+};
+
+// Used by the thread of its services. Destroying it at any moment closes the connection and settles
+// the lease.
+class Session {
+ public:
+  // `descriptor` is a connected, non-blocking socket, which it takes.
+  Session(Services& services, int descriptor);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  // Serves until the connection ends, which `on_end` is told: it must not destroy the session
+  // before it has returned to the event loop.
+  void Start(void (*on_end)(void* owner, Session* session), void* owner);
+  // Services::stopping has changed: an idle connection ends.
+  void Poke() { client_.wakeup().Notify(); }
+
+ private:
+  // What becomes of the connection after a request.
+  enum class After {
+    kKeepAlive,
+    kClose,   // the client is gone, or must see that the answer is not whole
+    kLinger,  // in order: the client gets the time to read the answer
+    kReset,   // where a plain end would look like the end of the answer
+  };
+  struct Request;
+  using End = std::optional<After>;  // empty: the request goes on
+
+  Task<void> Run(void (*on_end)(void*, Session*), void* owner);
+  Task<After> ServeRequest();
+
+  // The phases. Each gives how the request ended, or nothing when it goes on.
+  Task<End> ReadHead(Request& request);
+  Task<After> ServeOwnPage(Request& request);
+  Task<End> KeepBody(Request& request);
+  Task<End> AcquireLease(Request& request);
+  Task<End> Forward(Request& request);
+  Task<End> DescribeFailure(Request& request);
+  Task<After> RelayAnswer(Request& request);
+
+  Task<End> OnRefusal(Request& request, const Refusal& refusal);
+  Task<End> OnNoAnswer(Request& request, ExchangeEnd end);
+  Task<After> Refuse(Request& request, const ErrorAnswer& error, std::string_view outcome);
+  Task<After> RefuseBad(Request& request, std::string_view problem);
+  After Left(Request& request, std::string_view outcome);
+  void LogDone(const Request& request) const;
+
+  Services& services_;
+  ClientConnection client_;
+  Task<void> running_;
+};
+
+}  // namespace keypool::proxy

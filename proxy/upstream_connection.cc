@@ -1,0 +1,89 @@
+#include "proxy/upstream_connection.h"
+
+#include <openssl/err.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace keypool::proxy {
+namespace {
+
+// The largest TLS record: more in one SSL_write would be cut anyway.
+constexpr std::size_t kRecordBytes = 16 * 1024;
+
+IoStatus TlsStatus(const SSL* ssl, int result) {
+  switch (SSL_get_error(ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+      return IoStatus::kWantRead;
+    case SSL_ERROR_WANT_WRITE:
+      return IoStatus::kWantWrite;
+    case SSL_ERROR_ZERO_RETURN:
+      return IoStatus::kEnd;
+    default:  // also an end without close_notify: somebody may have cut the stream
+      return IoStatus::kFailed;
+  }
+}
+
+}  // namespace
+
+IoStatus UpstreamConnection::Handshake() {
+  if (ssl_ == nullptr) return IoStatus::kDone;
+  ERR_clear_error();
+  const int result = SSL_connect(ssl_.get());
+  return result == 1 ? IoStatus::kDone : TlsStatus(ssl_.get(), result);
+}
+
+IoResult UpstreamConnection::Read(char* to, std::size_t size) {
+  if (ssl_ == nullptr) return socket_.Read(to, size);
+  ERR_clear_error();
+  std::size_t bytes = 0;
+  const int result = SSL_read_ex(ssl_.get(), to, size, &bytes);
+  if (result == 1) return {IoStatus::kDone, bytes};
+  return {TlsStatus(ssl_.get(), result), 0};
+}
+
+IoResult UpstreamConnection::Write(std::span<const iovec> parts) {
+  if (ssl_ == nullptr) return socket_.Write(parts);
+  // Head and body in one record and one send: copying 16 KiB is cheaper than another send.
+  std::array<char, kRecordBytes> record;
+  std::size_t size = 0;
+  for (const iovec& part : parts) {
+    const std::size_t n = std::min(part.iov_len, record.size() - size);
+    std::memcpy(record.data() + size, part.iov_base, n);
+    size += n;
+    if (size == record.size()) break;
+  }
+  ERR_clear_error();
+  std::size_t bytes = 0;
+  const int result = SSL_write_ex(ssl_.get(), record.data(), size, &bytes);
+  OPENSSL_cleanse(record.data(), std::min<std::size_t>(size, 2048));  // the key stands in the head
+  if (result == 1) return {IoStatus::kDone, bytes};
+  return {TlsStatus(ssl_.get(), result), 0};
+}
+
+void UpstreamConnection::Arm(IoStatus want) {
+  if (want == IoStatus::kWantWrite) {
+    socket_.ArmWrite();
+  } else {
+    socket_.ArmRead();
+  }
+}
+
+bool UpstreamConnection::Armed(IoStatus want) const {
+  return want == IoStatus::kWantWrite ? socket_.WriteArmed() : socket_.ReadArmed();
+}
+
+bool UpstreamConnection::Stale() {
+  char byte = 0;
+  if (ssl_ != nullptr) {
+    // Session tickets may still come after an answer: OpenSSL has to look at them first.
+    return Read(&byte, 1).status != IoStatus::kWantRead;
+  }
+  const ssize_t n = ::recv(socket_.Descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return !(n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+}
+
+}  // namespace keypool::proxy

@@ -1,0 +1,163 @@
+#include "proxy/worker.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/posix/basic_stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "keyd/base/log.h"
+#include "proxy/lease_client.h"
+
+namespace keypool::proxy {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// Connections that are accepted in a row before others get their turn.
+constexpr int kAcceptBatch = 32;
+constexpr std::uint64_t kTicksASecond = 4;
+
+}  // namespace
+
+struct Worker::Listening {
+  Listening(asio::io_context& io, int fd) : descriptor(io, fd) {}
+  asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor;
+};
+
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Common& common, int listener) {
+  std::unique_ptr<TlsContext> tls;
+  if (common.config.origin.tls) {
+    auto made = TlsContext::Create(common.config.origin, common.config.upstream_ca_file);
+    if (!made.ok()) {
+      ::close(listener);
+      return made.status();
+    }
+    tls = *std::move(made);
+  }
+  return std::unique_ptr<Worker>(new Worker(common, listener, std::move(tls)));
+}
+
+Worker::Worker(Common& common, int listener, std::unique_ptr<TlsContext> tls)
+    : common_(common),
+      io_(1),
+      wheel_(common.clock.MonoNow()),
+      tls_(std::move(tls)),
+      leases_(OpenLeaseSession(common.config.keyd_address, io_, common.clock)),
+      upstream_(io_, common.config.origin, tls_.get(), common.clock),
+      admin_(common.keyd, io_),
+      services_{common.config, common.clock, io_, wheel_, buffers_, upstream_, *leases_, admin_},
+      listening_(std::make_unique<Listening>(io_, listener)),
+      ticker_(io_) {}
+
+Worker::~Worker() = default;
+
+void Worker::Run() {
+  Accept();
+  ScheduleTick();
+  io_.run();
+  sessions_.clear();
+  retired_.clear();
+  leases_.reset();
+}
+
+void Worker::BeginStop() {
+  asio::post(io_, [this] {
+    if (services_.stopping) return;
+    services_.stopping = true;
+    listening_.reset();
+    std::vector<Session*> all;
+    all.reserve(sessions_.size());
+    for (const auto& [session, owned] : sessions_) all.push_back(session);
+    // Those that end are kept until a later turn of the loop: the pointers stay good.
+    for (Session* session : all) session->Poke();
+    FinishIfIdle();
+  });
+}
+
+void Worker::EndNow() {
+  asio::post(io_, [this] {
+    services_.stopping = true;
+    io_.stop();
+  });
+}
+
+void Worker::Accept() {
+  if (listening_ == nullptr) return;
+  for (int i = 0; i < kAcceptBatch; ++i) {
+    if (common_.connections.load(std::memory_order_relaxed) >= common_.config.max_connections) {
+      log::Warning("connections_full", {{"max_connections", common_.config.max_connections}});
+      PauseAccepting();
+      return;
+    }
+    if (!AcceptOne()) break;
+  }
+  if (accepting_paused_) return;
+  listening_->descriptor.async_wait(listening_->descriptor.wait_read,
+                                    [this](const boost::system::error_code& error) {
+                                      if (!error) Accept();
+                                    });
+}
+
+bool Worker::AcceptOne() {
+  const int fd = ::accept4(listening_->descriptor.native_handle(), nullptr, nullptr,
+                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  if (fd < 0) {
+    if (errno == EINTR || errno == ECONNABORTED) return true;
+    if (errno != EAGAIN && errno != EWOULDBLOCK) {
+      // Out of descriptors or memory: trying again at once would only burn the processor.
+      log::Warning("accept_failed", {{"problem", std::generic_category().message(errno)}});
+      PauseAccepting();
+    }
+    return false;
+  }
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  common_.connections.fetch_add(1, std::memory_order_relaxed);
+  auto session = std::make_unique<Session>(services_, fd);
+  Session* const started = session.get();
+  sessions_.emplace(started, std::move(session));
+  started->Start([](void* worker, Session* ended) { static_cast<Worker*>(worker)->Retire(ended); },
+                 this);
+  return true;
+}
+
+// Until the next tick.
+void Worker::PauseAccepting() { accepting_paused_ = true; }
+
+void Worker::ScheduleTick() {
+  ticker_.expires_after(std::chrono::nanoseconds(absl::ToInt64Nanoseconds(TimerWheel::kTick)));
+  ticker_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) OnTick();
+  });
+}
+
+void Worker::OnTick() {
+  wheel_.Advance(common_.clock.MonoNow());
+  if (++ticks_ % kTicksASecond == 0) upstream_.Tick();
+  if (std::exchange(accepting_paused_, false)) Accept();
+  ScheduleTick();
+}
+
+void Worker::Retire(Session* session) {
+  const auto found = sessions_.find(session);
+  // It is still on the stack.
+  if (retired_.empty()) asio::post(io_, [this] { retired_.clear(); });
+  retired_.push_back(std::move(found->second));
+  sessions_.erase(found);
+  common_.connections.fetch_sub(1, std::memory_order_relaxed);
+  FinishIfIdle();
+}
+
+void Worker::FinishIfIdle() {
+  if (services_.stopping && sessions_.empty()) io_.stop();
+}
+
+}  // namespace keypool::proxy

@@ -1,0 +1,83 @@
+// One thread of the proxy: it accepts connections and serves them, and shares nothing with the
+// others while it does.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "keyd/base/clock.h"
+#include "keyd/client/admin_client.h"
+#include "keyd/client/lease_session.h"
+#include "proxy/admin_http.h"
+#include "proxy/buffer_pool.h"
+#include "proxy/config.h"
+#include "proxy/session.h"
+#include "proxy/socket.h"
+#include "proxy/timer_wheel.h"
+#include "proxy/tls_context.h"
+#include "proxy/upstream_pool.h"
+
+namespace keypool::proxy {
+
+class Worker {
+ public:
+  // What all threads have in common. Outlives them.
+  struct Common {
+    const ProxyConfig& config;
+    const Clock& clock;
+    client::AdminClient& keyd;
+    std::atomic<std::int64_t> connections{0};  // clients of all threads
+  };
+
+  // Takes the descriptor of a listening, non-blocking socket. Errors: those of TlsContext::Create.
+  static absl::StatusOr<std::unique_ptr<Worker>> Create(Common& common, int listener);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // Serves on the calling thread, until it was told to stop and did. Then every lease is settled
+  // and reported. Called once.
+  void Run();
+  // Thread-safe. No new connections and requests; Run returns when those under way are done.
+  void BeginStop();
+  // Thread-safe. Ends what still runs.
+  void EndNow();
+
+ private:
+  Worker(Common& common, int listener, std::unique_ptr<TlsContext> tls);
+
+  void Accept();
+  bool AcceptOne();
+  void PauseAccepting();
+  void OnTick();
+  void ScheduleTick();
+  void Retire(Session* session);
+  void FinishIfIdle();
+
+  // In this order they are made; in the other order they go: sessions settle their leases before
+  // the lease session sends its last reports, and nothing posts to an io_context that is gone.
+  Common& common_;
+  boost::asio::io_context io_;
+  TimerWheel wheel_;
+  BufferPool buffers_;
+  std::unique_ptr<TlsContext> tls_;
+  std::unique_ptr<client::LeaseSession> leases_;
+  UpstreamPool upstream_;
+  AdminHttp admin_;
+  Services services_;
+  struct Listening;
+  std::unique_ptr<Listening> listening_;
+  boost::asio::steady_timer ticker_;
+  std::uint64_t ticks_ = 0;
+  bool accepting_paused_ = false;
+  absl::flat_hash_map<Session*, std::unique_ptr<Session>> sessions_;
+  std::vector<std::unique_ptr<Session>> retired_;  // have ended, and wait to be destroyed
+};
+
+}  // namespace keypool::proxy
