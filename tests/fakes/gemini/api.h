@@ -50,6 +50,7 @@ class GeminiApi {
   Reply Answer(const ApiRequest& request, const Subject& subject);
 
   Quota& quota() { return quota_; }
+  const Quota& quota() const { return quota_; }
   void Reset();
 
  private:

@@ -79,6 +79,12 @@ std::vector<BucketCount> Quota::Counts() const {
   return counts;
 }
 
+std::map<std::pair<std::string, std::string>, std::int64_t> Quota::Today() const {
+  std::map<std::pair<std::string, std::string>, std::int64_t> today;
+  for (const auto& [name, bucket] : buckets_) today[name] = bucket.today;
+  return today;
+}
+
 void Quota::Reset() {
   buckets_.clear();
   counts_.clear();

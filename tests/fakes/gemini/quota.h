@@ -68,6 +68,8 @@ class Quota {
                                 const std::string& model, absl::Time now);
 
   std::vector<BucketCount> Counts() const;
+  // Admitted on the present Pacific day (that of the last request), by project and model.
+  std::map<std::pair<std::string, std::string>, std::int64_t> Today() const;
   // Empties windows and counts; keys and limits stay.
   void Reset();
 

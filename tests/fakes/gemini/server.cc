@@ -23,7 +23,8 @@ FakeCounts State::Counts() const {
   counts.malformed = journal.malformed;
   counts.connections = connections;
   counts.connections_open = connections_open;
-  counts.buckets = const_cast<GeminiApi&>(api).quota().Counts();
+  counts.buckets = api.quota().Counts();
+  counts.today = api.quota().Today();
   for (const BucketCount& bucket : counts.buckets) {
     counts.admitted += bucket.admitted;
     counts.refused += bucket.refused;

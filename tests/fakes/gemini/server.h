@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -41,6 +43,8 @@ struct FakeCounts {
   std::int64_t admitted = 0;
   std::int64_t refused = 0;  // beyond a limit: what the pool must never cause
   std::vector<BucketCount> buckets;
+  // Admitted today, by project and model.
+  std::map<std::pair<std::string, std::string>, std::int64_t> today;
 };
 
 // Thread-safe.

@@ -42,6 +42,11 @@ std::vector<std::pair<std::string, std::string>> TestKeys(int projects, int each
   return keys;
 }
 
+std::string Cluster::UpstreamUrl() const {
+  const std::string_view scheme = options_.fake.tls_key_file.empty() ? "http" : "https";
+  return absl::StrCat(std::string(scheme), "://", options_.upstream_host, ":", fake_->port());
+}
+
 Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
   keyd_address_ = "unix:" + dir_.File("keyd.sock");
 }
@@ -93,7 +98,7 @@ absl::Status Cluster::StartProxy() {
                               {"PORT", "0"},
                               {"DATA_DIR", dir_.path()},
                               {"KEYD_ADDRESS", keyd_address_},
-                              {"GEMINI_BASE_URL", fake_->base_url()},
+                              {"GEMINI_BASE_URL", UpstreamUrl()},
                               {"RETRY_DELAY_SECONDS", "0"}},
                              options_.proxy);
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);

@@ -20,13 +20,15 @@ using Settings = std::map<std::string, std::string>;
 
 struct ClusterOptions {
   // Both the pool's GEMINI_API_KEYS and what the fake takes as valid, in this order: key → project.
-  std::vector<std::pair<std::string, std::string>> keys;
+  std::vector<std::pair<std::string, std::string>> keys = {};
   fake::Limit fake_limit{1'000'000, 1'000'000};
-  fake::FakeOptions fake;
+  fake::FakeOptions fake = {};
+  // The name under which the proxies know the fake; it listens on 127.0.0.1.
+  std::string upstream_host = "127.0.0.1";
   int proxies = 1;
   // Over the usual ones: limits so high that they are in nobody's way, no waiting between tries.
-  Settings keyd;
-  Settings proxy;
+  Settings keyd = {};
+  Settings proxy = {};
   bool start_keyd = true;
 };
 
@@ -62,6 +64,7 @@ class Cluster {
  private:
   explicit Cluster(ClusterOptions options);
   absl::Status StartFake();
+  std::string UpstreamUrl() const;
 
   struct RunningProxy {
     std::unique_ptr<Process> process;

@@ -32,7 +32,7 @@ struct HttpRequest {
   std::vector<fake::Header> headers = {};
   std::string body = {};
   bool chunked = false;  // send the body in chunks of 16 KiB
-  // With Host, and Content-Length or Transfer-Encoding where there is a body.
+  // With Host: localhost, and Content-Length or Transfer-Encoding where there is a body.
   std::string Wire() const;
 };
 
@@ -49,7 +49,7 @@ class RawConnection {
   bool connected() const { return fd_ >= 0; }
   // False when the peer has gone.
   bool Send(std::string_view bytes);
-  bool Send(const HttpRequest& request) { return Send(request.Wire()); }
+  bool Send(const HttpRequest& request) { return Send(std::string_view(request.Wire())); }
   // No more bytes will come from this side.
   void ShutdownWrite();
   // Closes at once; `reset` sends RST instead of FIN.
