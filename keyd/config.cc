@@ -1,0 +1,116 @@
+#include "keyd/config.h"
+
+#include <algorithm>
+#include <initializer_list>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/state_dir.h"
+#include "keyd/base/status.h"
+#include "keyd/wire/unix_address.h"
+
+namespace keypool {
+namespace {
+
+constexpr std::int64_t kLimitMax = 1'000'000'000;
+constexpr char kQuotaZone[] = "America/Los_Angeles";
+
+absl::Status OneOf(std::string_view name, const std::string& value,
+                   std::initializer_list<std::string_view> allowed) {
+  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return absl::OkStatus();
+  std::string list;
+  for (std::string_view a : allowed) absl::StrAppend(&list, list.empty() ? "" : ", ", ToAbsl(a));
+  return absl::InvalidArgumentError(
+      absl::StrCat(ToAbsl(name), ": \"", value, "\" is none of ", list));
+}
+
+void DeclareChecks(Config* config, Settings* settings) {
+  settings->AddCheck([config] { return OneOf("STORE", config->store, {"sqlite", "memory"}); });
+  settings->AddCheck([config] {
+    return OneOf("DURABILITY", config->durability, {"process", "power"});
+  });
+  settings->AddCheck([config] {
+    if (log::ParseLevel(config->log_level)) return absl::OkStatus();
+    return OneOf("LOG_LEVEL", config->log_level, {"DEBUG", "INFO", "WARNING", "ERROR"});
+  });
+  settings->AddCheck([config] {
+    if (!config->data_dir.empty() && config->data_dir[0] == '/') return absl::OkStatus();
+    return absl::InvalidArgumentError("DATA_DIR: must be an absolute path");
+  });
+  settings->AddCheck([config] {
+    return Annotate(wire::ParseUnixAddress(ListenAddress(*config)).status(), "KEYD_LISTEN");
+  });
+  settings->AddCheck([config] {
+    if (config->send_by < config->lease_time_to_live) return absl::OkStatus();
+    return absl::InvalidArgumentError("SEND_BY_SECONDS: must be less than LEASE_TTL_SECONDS");
+  });
+}
+
+}  // namespace
+
+void Declare(Config* config, const Settings::Environment& environment, Settings* settings) {
+  config->data_dir = DefaultDataDir(environment);
+  settings->AddText("DATA_DIR", &config->data_dir,
+                    "Directory of the pool's file and of the socket; made when missing.");
+  settings->AddText("KEYD_LISTEN", &config->listen,
+                    "Unix socket to listen on, such as unix:/run/keypool/keyd.sock. Empty: "
+                    "keyd.sock in DATA_DIR.");
+  settings->AddSecretText("GEMINI_API_KEYS", &config->api_keys,
+                          "API keys to import, separated by commas or lines: key or key@project, "
+                          "where project is the Google Cloud project that owns the key.");
+  settings->AddText("GEMINI_API_KEYS_FILE", &config->api_keys_file,
+                    "File of API keys to import, written the same way; # begins a comment.");
+  settings->AddInt("DEFAULT_RPM_LIMIT", &config->default_rpm_limit, {1, kLimitMax},
+                   "Requests a minute, for a project and a model whose limit is not known.");
+  settings->AddInt("DEFAULT_RPD_LIMIT", &config->default_rpd_limit, {1, kLimitMax},
+                   "Requests a Pacific day, for a project and a model whose limit is not known.");
+  settings->AddText("STORE", &config->store,
+                    "Where the pool is remembered: sqlite (a file in DATA_DIR) or memory (nowhere: "
+                    "keys and counters end with keyd).");
+  settings->AddText("DURABILITY", &config->durability,
+                    "What counters survive: process (a crash or kill of keyd) or power (also a "
+                    "loss of power, at the price of an fsync). Keys always survive both.");
+  settings->AddSeconds("LEASE_TTL_SECONDS", &config->lease_time_to_live, {1, 86'400},
+                       "A lease without a report for this long counts as used.");
+  settings->AddSeconds("SEND_BY_SECONDS", &config->send_by, {0.05, 30},
+                       "A granted request must leave the proxy within this time. Quota windows are "
+                       "kept this much longer than a minute.");
+  settings->AddText("LOG_LEVEL", &config->log_level, "DEBUG, INFO, WARNING or ERROR.");
+  DeclareChecks(config, settings);
+}
+
+std::string ListenAddress(const Config& config) {
+  return config.listen.empty() ? DefaultKeydAddress(config.data_dir) : config.listen;
+}
+
+log::Level LogLevel(const Config& config) {
+  return log::ParseLevel(config.log_level).value_or(log::Level::kInfo);
+}
+
+rpc::ServerOptions ServerOptions(const Config& config) {
+  rpc::ServerOptions options;
+  options.listen = ListenAddress(config);
+  options.send_by = config.send_by;
+  options.lease_time_to_live = config.lease_time_to_live;
+  return options;
+}
+
+absl::StatusOr<engine::Options> EngineOptions(const Config& config) {
+  engine::Options options;
+  options.durability =
+      config.durability == "power" ? store::Durability::kPower : store::Durability::kProcess;
+  options.pool.default_limits.requests_per_minute = config.default_rpm_limit;
+  options.pool.default_limits.requests_per_day = config.default_rpd_limit;
+  options.pool.send_by = config.send_by;
+  options.pool.lease_time_to_live = config.lease_time_to_live;
+  if (!absl::LoadTimeZone(kQuotaZone, &options.pool.pacific)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the time zone ", kQuotaZone,
+        " is not known on this machine, and Google's daily quotas start again at its midnight. "
+        "Install the package tzdata, or let TZDIR name the directory of the zone files"));
+  }
+  return options;
+}
+
+}  // namespace keypool
