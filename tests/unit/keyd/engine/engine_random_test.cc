@@ -200,7 +200,11 @@ TEST(EngineCrash, WhatWasAcknowledgedHoldsWhereverTheStoreStops) {
     absl::StatusOr<std::unique_ptr<Engine>> engine = Engine::Start(TestOptions(), clock, store);
     ASSERT_TRUE(engine.ok()) << engine.status();
     store.CrashAfter({.commits = static_cast<int>(random() % 20), .last_lands = random() % 2 == 0});
-    for (int i = 0; i < 80; ++i) expected.PostOne(**engine);
+    for (int i = 0; i < 80; ++i) {
+      expected.PostOne(**engine);
+      // Now and then all that waits is committed, so that the crash finds commits of every size.
+      if (random() % 3 == 0) StatusNow(**engine).status().IgnoreError();
+    }
     (*engine)->Stop();
     crashes += store.CommitsAsked() > store.CommitsDone() ? 1 : 0;
     const absl::StatusOr<policy::Snapshot> snapshot = memory.Load();
