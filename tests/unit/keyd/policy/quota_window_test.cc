@@ -1,0 +1,129 @@
+#include "keyd/policy/quota_window.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <vector>
+
+namespace keypool::policy {
+namespace {
+
+constexpr absl::Duration kSpan = absl::Milliseconds(60'500);
+const MonoTime kStart = MonoTime::FromNanoseconds(5'000'000'000);
+
+TEST(MinuteWindow, IsFullAtItsLimitUntilTheOldestChargeLeaves) {
+  MinuteWindow window(2, kSpan);
+  window.Charge(kStart);
+  window.Charge(kStart + absl::Seconds(10));
+  const MonoTime now = kStart + absl::Seconds(20);
+  EXPECT_EQ(window.UsedAt(now), 2);
+  EXPECT_EQ(window.ReadyAt(now), kStart + kSpan);
+  EXPECT_EQ(window.NextLeave(), kStart + kSpan);
+}
+
+TEST(MinuteWindow, ChargeLeavesExactlyASpanAfterItsGrant) {
+  MinuteWindow window(1, kSpan);
+  window.Charge(kStart);
+  EXPECT_EQ(window.UsedAt(kStart + kSpan - absl::Nanoseconds(1)), 1);
+  EXPECT_EQ(window.UsedAt(kStart + kSpan), 0);
+  EXPECT_EQ(window.ReadyAt(kStart + kSpan), kStart + kSpan);
+  window.Expire(kStart + kSpan);
+  EXPECT_TRUE(window.slots().empty());
+  EXPECT_EQ(window.NextLeave(), MonoTime::Max());
+}
+
+TEST(MinuteWindow, ExpireForgetsOnlyWhatHasLeft) {
+  MinuteWindow window(5, kSpan);
+  window.Charge(kStart);
+  window.Charge(kStart + absl::Seconds(1));
+  window.Expire(kStart + kSpan);
+  EXPECT_EQ(window.UsedAt(kStart + kSpan), 1);
+  EXPECT_EQ(window.NextLeave(), kStart + kSpan + absl::Seconds(1));
+}
+
+TEST(MinuteWindow, RefundTakesBackTheChargeOfThatTimeOnce) {
+  MinuteWindow window(5, kSpan);
+  window.Charge(kStart);
+  window.Charge(kStart + absl::Seconds(1));
+  EXPECT_TRUE(window.Refund(kStart));
+  EXPECT_FALSE(window.Refund(kStart));
+  EXPECT_EQ(window.UsedAt(kStart + absl::Seconds(2)), 1);
+  EXPECT_EQ(window.NextLeave(), kStart + absl::Seconds(1) + kSpan);
+}
+
+TEST(MinuteWindow, RefundOfAChargeThatLeftChangesNothing) {
+  MinuteWindow window(5, kSpan);
+  window.Charge(kStart);
+  window.Charge(kStart + absl::Seconds(30));
+  window.Expire(kStart + kSpan);
+  EXPECT_FALSE(window.Refund(kStart));
+  EXPECT_EQ(window.UsedAt(kStart + kSpan), 1);
+}
+
+TEST(MinuteWindow, TimeBeforeTheNewestChargeCountsAsTheNewest) {
+  MinuteWindow window(5, kSpan);
+  window.Charge(kStart);
+  window.Charge(kStart - absl::Seconds(30));
+  EXPECT_EQ(window.UsedAt(kStart + kSpan - absl::Nanoseconds(1)), 2);
+}
+
+TEST(MinuteWindow, OverItsLimitWaitsUntilEnoughHasLeft) {
+  MinuteWindow window(2, kSpan);  // as after a restart with a lower limit
+  window.Charge(kStart, 2);
+  window.Charge(kStart + absl::Seconds(1), 1);
+  window.Charge(kStart + absl::Seconds(2), 1);
+  EXPECT_EQ(window.ReadyAt(kStart + absl::Seconds(3)), kStart + absl::Seconds(1) + kSpan);
+}
+
+TEST(MinuteWindow, LargeLimitKeepsFewSlotsWhateverIsCharged) {
+  MinuteWindow window(1'000'000, kSpan);
+  MonoTime now = kStart;
+  for (int i = 0; i < 200'000; ++i) {
+    now = now + absl::Milliseconds(1);
+    window.Expire(now);
+    window.Charge(now);
+    ASSERT_LE(window.slots().size(), 123u);
+  }
+}
+
+// Against every charge with its own time: never less, and no charge kept for longer than a slot.
+TEST(MinuteWindow, CountsAsAnExactListDoesOrLeavesASlotLater) {
+  for (const std::int64_t limit : {1, 2, 10, 64, 65, 300, 5000}) {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+      SCOPED_TRACE(testing::Message() << "limit " << limit << " seed " << seed);
+      std::mt19937_64 random(seed);
+      MinuteWindow window(limit, kSpan);
+      std::vector<MonoTime> exact;
+      MonoTime now = kStart;
+      const auto count_since = [&](absl::Duration span) {
+        return std::count_if(exact.begin(), exact.end(),
+                             [&](MonoTime t) { return t + span > now; });
+      };
+      for (int i = 0; i < 2000; ++i) {
+        now = now + absl::Microseconds(static_cast<std::int64_t>(
+                        random() % static_cast<std::uint64_t>(120'000'000 / limit)));
+        if (random() % 4 == 0) window.Expire(now);
+        const std::int64_t used = window.UsedAt(now);
+        const bool is_exact = limit <= MinuteWindow::kExactLimitMax;
+        ASSERT_GE(used, count_since(kSpan));
+        ASSERT_LE(used, count_since(is_exact ? kSpan : kSpan + MinuteWindow::kSlotWidth));
+        ASSERT_EQ(window.ReadyAt(now) == now, used < limit);
+        if (random() % 10 == 0 && !exact.empty()) {
+          const std::size_t at = random() % exact.size();
+          const bool counted = window.Refund(exact[at]);
+          if (exact[at] + kSpan > now) {
+            ASSERT_TRUE(counted);
+          }
+          exact.erase(exact.begin() + static_cast<std::ptrdiff_t>(at));
+        } else if (used < limit) {
+          window.Charge(now);
+          exact.push_back(now);
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace keypool::policy
