@@ -75,20 +75,16 @@ void TellStart(const Config& config, const PoolSummary& summary) {
 }
 
 // Returns after SIGTERM or SIGINT and a clean end. `stop_signals` are blocked in every thread.
-absl::Status Serve(const Config& config, const sigset_t& stop_signals) {
-  const absl::StatusOr<engine::Options> options = EngineOptions(config);
-  if (!options.ok()) return options.status();
-  absl::StatusOr<ImportList> keys = ReadKeys(config);
-  if (!keys.ok()) return keys.status();
-
+absl::Status Serve(const Config& config, const engine::Options& options, ImportList keys,
+                   const sigset_t& stop_signals) {
   const absl::StatusOr<std::unique_ptr<store::Store>> store = OpenStore(config);
   if (!store.ok()) return store.status();
-  const auto engine = engine::Engine::Start(*options, SystemClock(), **store);
+  const auto engine = engine::Engine::Start(options, SystemClock(), **store);
   if (!engine.ok()) return engine.status();
   (*engine)->OnUnhealthy([](const absl::Status& why) {
     log::Error("unhealthy", {{"error", ToStd(why.message())}});
   });
-  KP_RETURN_IF_ERROR(Import(*std::exchange(keys, ImportList()), engine->get()));
+  KP_RETURN_IF_ERROR(Import(std::exchange(keys, {}), engine->get()));
   const absl::StatusOr<PoolSummary> summary = AskSummary(engine->get());
   if (!summary.ok()) return summary.status();
   const auto server = rpc::Server::Start(ServerOptions(config), engine->get());
@@ -120,14 +116,18 @@ int Main(int argc, char** argv) {
   Settings settings("keyd", "Holds a pool of Gemini API keys and lends them to proxies.");
   settings.RefuseArguments("keyd takes no arguments; add a key with `poolctl add`.");
   Declare(&config, environment, &settings);
+  absl::StatusOr<engine::Options> options;
+  settings.AddCheck([&] { return (options = EngineOptions(config)).status(); });
+  absl::StatusOr<ImportList> keys;
+  settings.AddCheck([&] { return (keys = ReadKeys(config)).status(); });
   const Settings::Parsed parsed = settings.Parse(argc, argv, environment);
   std::fputs(parsed.out.c_str(), stdout);
   std::fputs(parsed.err.c_str(), stderr);
-  if (parsed.next == Settings::Next::kExit) return parsed.exit_code;
+  if (parsed.next == Settings::Next::kExit || !options.ok() || !keys.ok()) return parsed.exit_code;
 
   const rpc::PrivateUmask umask;
   log::Start(LogLevel(config));
-  const absl::Status status = Serve(config, stop_signals);
+  const absl::Status status = Serve(config, *options, *std::move(keys), stop_signals);
   log::Flush();
   if (status.ok()) return 0;
   std::fprintf(stderr, "keyd: %s\n", std::string(status.message()).c_str());
