@@ -53,14 +53,20 @@ class Cluster:
     def __init__(self, bin_dir, work_dir, keys, proxies=2, fake_flags=(), keyd_env=None):
         bin_dir, self.work_dir = pathlib.Path(bin_dir), pathlib.Path(work_dir)
         self.programs = []
-        self.keys = keys
+        try:
+            self._start_all(bin_dir, keys, proxies, fake_flags, keyd_env)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_all(self, bin_dir, keys, proxies, fake_flags, keyd_env):
         fake_keys = [flag for key, project in keys.items() for flag in ("--key", f"{key}@{project}")]
         fake = self._start("fake_gemini", [bin_dir / "fake_gemini", "--port", "0", *fake_keys, *fake_flags])
         self.fake_url = "http://127.0.0.1:" + fake.wait_for(r"listening on \S+:(\d+)")[1]
         env = {"DATA_DIR": str(self.work_dir / "data"), "GEMINI_BASE_URL": self.fake_url}
         keyd = self._start("keyd", [bin_dir / "keyd"], {
             **env, **(keyd_env or {}), "GEMINI_API_KEYS": ",".join(f"{key}@{project}" for key, project in keys.items())})
-        keyd.wait_for(r"keyd_serving")
+        keyd.wait_for(r"keyd_started")
         self.proxy_urls = []
         for number in range(1, proxies + 1):
             proxy = self._start(f"proxy_{number}", [bin_dir / "proxy"], {**env, "PORT": "0"})
