@@ -112,7 +112,7 @@ ExitCode ReportError(const absl::Status& status, Console& console) {
   const bool away = absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status);
   std::string line(ToStd(status.message()));
   if (line.empty()) line = absl::StatusCodeToString(status.code());
-  if (absl::IsUnavailable(status)) {
+  if (absl::IsUnavailable(status) && line.find("KEYD_ADDRESS") == std::string::npos) {
     absl::StrAppend(&line, "; start keyd, or name its socket with --address (KEYD_ADDRESS)");
   } else if (absl::IsDeadlineExceeded(status)) {
     absl::StrAppend(&line, "; wait longer with --timeout, and look into the log of keyd");

@@ -7,6 +7,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import select
 import signal
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 import unittest
 
@@ -87,6 +89,32 @@ def shell(command):
     return subprocess.run(command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
 
 
+def type_secret(command, typed):
+    """Runs the command on a terminal of its own and answers its question; the exit code. Fails when it shows the answer."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(ROOT)
+        os.execv('/bin/sh', ['sh', '-c', 'exec ' + command])
+    shown = b''
+    while b'not shown' not in shown:
+        shown += os.read(terminal, 1024)
+    # Typed ahead would be shown by the terminal itself: wait until poolctl has switched that off.
+    end = time.monotonic() + READY_SECONDS
+    while termios.tcgetattr(terminal)[3] & termios.ECHO and time.monotonic() < end:
+        time.sleep(0.01)
+    os.write(terminal, typed)
+    try:
+        while block := os.read(terminal, 1024):
+            shown += block
+    except OSError:  # the end of a terminal
+        pass
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if typed.strip() in shown:
+        raise AssertionError('the secret was shown')
+    return code
+
+
 class Demo(unittest.TestCase):
     def test_first_request_is_answered_and_ctrl_c_stops_everything(self):
         with Pool('--demo') as pool:
@@ -124,6 +152,9 @@ class OwnPool(unittest.TestCase):
             added = subprocess.run(add, shell=True, cwd=ROOT, input='AIzaSyTest-a-key-of-a-test\n', text=True,
                                    capture_output=True, check=False, timeout=60)
             self.assertEqual((added.returncode, added.stderr), (0, ''))
+            self.assertEqual(type_secret(add, b'AIzaSyTest-one-that-is-typed\r'), 0)
+            status = shell(next(c for c in commands_in(text) if c.endswith(' status')))
+            self.assertIn('AIza\u2026yped', status.stdout)
             self.assertEqual(os.stat(folder + '/state').st_mode & 0o777, 0o700)
             pool.process.terminate()
             code, text = pool.rest()
