@@ -14,7 +14,7 @@ namespace keypool::sim {
 namespace {
 
 constexpr int kSteps = 1500;
-constexpr std::uint64_t kSeeds = 1000;
+constexpr std::uint64_t kSeeds = 400;
 
 std::uint64_t FromEnvironment(const char* name, std::uint64_t otherwise) {
   const char* text = std::getenv(name);

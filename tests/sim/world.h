@@ -13,23 +13,10 @@
 
 #include "absl/random/bit_gen_ref.h"
 #include "keyd/policy/pool.h"
+#include "tests/sim/committed.h"
 #include "tests/sim/true_quota.h"
 
 namespace keypool::sim {
-
-// What was committed, as a store keeps it.
-class Committed {
- public:
-  void Write(const policy::Mutations& mutations);
-  policy::Snapshot Load(Epoch epoch) const;
-  std::size_t buckets() const { return buckets_.size(); }
-
- private:
-  policy::PoolRecord pool_;
-  std::map<KeyId, policy::KeyRecord> keys_;
-  std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
-  std::map<KeyId, policy::RemovedKeyRecord> removed_;
-};
 
 // Every step checks what must always hold; the first breach stops the world and is told by
 // broken().

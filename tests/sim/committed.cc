@@ -1,0 +1,43 @@
+#include "tests/sim/committed.h"
+
+#include <variant>
+
+namespace keypool::sim {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;
+
+}  // namespace
+
+void Committed::Write(const policy::Mutations& mutations) {
+  const Overloaded write = {
+      [this](const policy::PoolRecord& r) { pool_ = r; },
+      [this](const policy::KeyRecord& r) { keys_[r.id] = r; },
+      [this](const policy::BucketRecord& r) {
+        buckets_[{r.project, r.model}] = r;
+      },
+      [this](const policy::DeleteKey& d) { keys_.erase(d.id); },
+      [this](const policy::RemovedKeyRecord& r) { removed_[r.id] = r; },
+      [this](const policy::DeleteRemovedKey& d) { removed_.erase(d.id); },
+      [this](const policy::DeleteBucket& d) {
+        buckets_.erase({d.name.project, d.name.model});
+      },
+  };
+  for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
+}
+
+policy::Snapshot Committed::Load(Epoch epoch) const {
+  policy::Snapshot snapshot = {
+      .epoch = epoch, .pool = pool_, .keys = {}, .buckets = {}, .removed = {}};
+  for (const auto& [id, record] : keys_) snapshot.keys.push_back(record);
+  for (const auto& [name, record] : buckets_) snapshot.buckets.push_back(record);
+  for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
+  return snapshot;
+}
+
+}  // namespace keypool::sim

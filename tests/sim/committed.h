@@ -1,0 +1,25 @@
+// The store of a simulated world.
+#pragma once
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "keyd/policy/types.h"
+
+namespace keypool::sim {
+
+// What was committed, as a store keeps it.
+class Committed {
+ public:
+  void Write(const policy::Mutations& mutations);
+  policy::Snapshot Load(Epoch epoch) const;
+
+ private:
+  policy::PoolRecord pool_;
+  std::map<KeyId, policy::KeyRecord> keys_;
+  std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
+  std::map<KeyId, policy::RemovedKeyRecord> removed_;
+};
+
+}  // namespace keypool::sim
