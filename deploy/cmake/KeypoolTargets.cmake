@@ -32,7 +32,7 @@ function(keypool_link_third_party target set)
     target_compile_definitions(${target} PUBLIC BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_COROUTINE)
     target_link_libraries(${target} PUBLIC Boost::headers OpenSSL::SSL OpenSSL::Crypto)
     # As libprotobuf asks for it: a precompiled header must be compiled with the same options.
-    target_compile_options(${target} PUBLIC -pthread)
+    target_compile_options(${target} PRIVATE -pthread)
   elseif(set STREQUAL "test")
     target_link_libraries(${target} PUBLIC GTest::gtest GTest::gmock)
   endif()
