@@ -84,6 +84,27 @@ inline const char* FindControl(const char* p, const char* end) {
   return p;
 }
 
+// Steps over letters, digits and dashes, sixteen at a time; may stop before the first other byte.
+inline const char* SkipPlainName(const char* p, const char* end) {
+#if defined(__SSE2__)
+  const auto between = [](__m128i bytes, char low, char high) {
+    return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),
+                         _mm_cmpgt_epi8(_mm_set1_epi8(static_cast<char>(high + 1)), bytes));
+  };
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i letters = between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+    const __m128i others =
+        _mm_or_si128(between(bytes, '0', '9'), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    const int misses = _mm_movemask_epi8(_mm_or_si128(letters, others)) ^ 0xffff;
+    if (misses != 0) return p + std::countr_zero(static_cast<unsigned>(misses));
+  }
+#else
+  static_cast<void>(end);
+#endif
+  return p;
+}
+
 // The first `a` or `b` in [p, end), or `end`.
 inline const char* FindEither(const char* p, const char* end, char a, char b) {
 #if defined(__SSE2__)

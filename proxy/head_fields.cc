@@ -38,7 +38,7 @@ std::string_view Trimmed(const char* begin, const char* end) {
 // One field line at `p`. `classes` gathers the classes of the bytes of its name.
 HeadResult ParseFieldLine(const char** p, const char* end, Field* field, unsigned* classes) {
   const char* const name = *p;
-  const char* at = name;
+  const char* at = SkipPlainName(name, end);
   unsigned seen = 0;
   for (; at != end; ++at) {
     const unsigned bits = ClassesOf(*at);

@@ -1,6 +1,5 @@
 #include "proxy/headers.h"
 
-#include <array>
 #include <charconv>
 
 #include "absl/container/inlined_vector.h"
@@ -10,25 +9,46 @@
 namespace keypool::proxy {
 namespace {
 
-// More than the lines that we add ourselves, secret included, so that a head is allocated for once.
+// More than the fixed texts that we add ourselves.
 constexpr std::size_t kOwnBytes = 256;
 
-void Append(std::string_view a, std::string_view b, std::string_view c, std::string* out) {
-  out->append(a).append(b).append(c);
-}
+// Writes behind what is in a string already, into room that is made once.
+class Writer {
+ public:
+  // `bytes_max` is at least what will be written.
+  Writer(std::string* out, std::size_t bytes_max) : out_(*out) {
+    const std::size_t size = out_.size();
+    out_.resize(size + bytes_max);
+    at_ = out_.data() + size;
+  }
+  ~Writer() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
 
-void AppendField(const Field& field, std::string* out) {
-  Append(field.name, ": ", field.value, out);
-  out->append("\r\n");
-}
+  void Put(std::string_view text) { at_ += text.copy(at_, text.size()); }
+  void Put(char c) { *at_++ = c; }
+  void PutField(std::string_view name, std::string_view value) {
+    Put(name);
+    Put(": ");
+    Put(value);
+    Put("\r\n");
+  }
+  void PutNumber(std::uint64_t number) {
+    constexpr std::size_t kDigitsMax = 20;
+    at_ = std::to_chars(at_, at_ + kDigitsMax, number).ptr;
+  }
 
-void AppendFraming(const OutBody& body, std::string* out) {
-  if (body.framing == Framing::kChunked) out->append("Transfer-Encoding: chunked\r\n");
+ private:
+  std::string& out_;
+  char* at_;
+};
+
+void PutFraming(const OutBody& body, Writer* writer) {
+  if (body.framing == Framing::kChunked) writer->Put("Transfer-Encoding: chunked\r\n");
   if (body.framing != Framing::kSized) return;
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), body.size).ptr;
-  Append("Content-Length: ", {digits.data(), static_cast<std::size_t>(end - digits.data())}, "\r\n",
-         out);
+  writer->Put("Content-Length: ");
+  writer->PutNumber(body.size);
+  writer->Put("\r\n");
 }
 
 // The fields that Connection names, in the rare message where it names any.
@@ -36,7 +56,7 @@ class NamedByConnection {
  public:
   explicit NamedByConnection(const Fields& fields) {
     for (const Field& field : fields) {
-      if (Identify(field.name) != FieldName::kConnection) continue;
+      if (!IsIgnoringCase(field.name, "connection")) continue;
       ForEachElement(field.value, [this](std::string_view element) {
         // These two are no fields; keep-alive is also a field, which goes anyway.
         if (!IsIgnoringCase(element, "keep-alive") && !IsIgnoringCase(element, "close")) {
@@ -64,10 +84,10 @@ std::size_t BytesOf(const Fields& fields) {
   return bytes;
 }
 
-void AppendKey(const Secret& key, KeyPlace place, std::string* out) {
-  out->append(place == KeyPlace::kBearer ? "Authorization: Bearer " : "x-goog-api-key: ");
-  out->append(key.Reveal());
-  out->append("\r\n");
+void PutKey(std::string_view secret, KeyPlace place, Writer* writer) {
+  writer->Put(place == KeyPlace::kBearer ? "Authorization: Bearer " : "x-goog-api-key: ");
+  writer->Put(secret);
+  writer->Put("\r\n");
 }
 
 // True when an answer without a body may still carry the length that a body would have: answers to
@@ -77,12 +97,12 @@ bool KeepsLengthWithoutBody(const ResponseHead& head, const OutBody& body) {
          head.status != 204;
 }
 
-void AppendStatusLine(const ResponseHead& head, std::string* out) {
-  const char digits[] = {static_cast<char>('0' + head.status / 100),
-                         static_cast<char>('0' + head.status / 10 % 10),
-                         static_cast<char>('0' + head.status % 10), ' '};
-  out->append("HTTP/1.1 ").append(digits, sizeof digits);
-  Append(head.reason, "\r\n", {}, out);
+void PutStatusLine(const ResponseHead& head, Writer* writer) {
+  writer->Put("HTTP/1.1 ");
+  writer->PutNumber(static_cast<std::uint64_t>(head.status));
+  writer->Put(' ');
+  writer->Put(head.reason);
+  writer->Put("\r\n");
 }
 
 }  // namespace
@@ -90,49 +110,55 @@ void AppendStatusLine(const ResponseHead& head, std::string* out) {
 void AppendUpstreamHead(const RequestHead& head, const Plan& plan, std::string_view upstream_host,
                         const Secret& key, OutBody body, std::string* out) {
   KP_ASSERT(body.framing != Framing::kToClose);
-  out->reserve(out->size() + head.method.size() + plan.target.size() + upstream_host.size() +
-               BytesOf(head.fields));
-  Append(head.method, " ", plan.target, out);
-  out->append(" HTTP/1.1\r\n");
+  const std::string_view secret = key.Reveal();
+  Writer writer(out, kOwnBytes + BytesOf(head.fields) + head.method.size() + plan.target.size() +
+                         upstream_host.size() + secret.size());
+  writer.Put(head.method);
+  writer.Put(' ');
+  writer.Put(plan.target);
+  writer.Put(" HTTP/1.1\r\n");
   const NamedByConnection named(head.fields);
+  bool has_host = false;
   for (const Field& field : head.fields) {
     const FieldName name = Identify(field.name);
-    if (name == FieldName::kHost) {
-      AppendField({field.name, upstream_host}, out);
+    if (name == FieldName::kHost && !has_host) {
+      writer.PutField(field.name, upstream_host);
+      has_host = true;
     } else if (!IsHopByHop(name) && !IsCredential(name) && !IsFraming(name) &&
                name != FieldName::kExpect && !named.Has(field.name)) {
-      AppendField(field, out);
+      writer.PutField(field.name, field.value);
     }
   }
-  AppendFraming(body, out);
-  AppendKey(key, plan.key_place, out);
-  out->append("\r\n");
+  if (!has_host) writer.PutField("Host", upstream_host);
+  PutFraming(body, &writer);
+  PutKey(secret, plan.key_place, &writer);
+  writer.Put("\r\n");
 }
 
 void AppendClientHead(const ResponseHead& head, const ClientHeadOptions& options,
                       std::string* out) {
   KP_ASSERT(options.client_minor_version != 0 || options.body.framing != Framing::kChunked);
-  out->reserve(out->size() + head.reason.size() + BytesOf(head.fields));
-  AppendStatusLine(head, out);
+  Writer writer(out, kOwnBytes + BytesOf(head.fields) + head.reason.size());
+  PutStatusLine(head, &writer);
   const NamedByConnection named(head.fields);
   bool keeps_length = KeepsLengthWithoutBody(head, options.body);
   for (const Field& field : head.fields) {
     const FieldName name = Identify(field.name);
     if (name == FieldName::kContentLength) {
-      if (keeps_length) AppendFraming({Framing::kSized, head.content_length}, out);
+      if (keeps_length) PutFraming({Framing::kSized, head.content_length}, &writer);
       keeps_length = false;  // upstream may have repeated it
     } else if (!IsHopByHop(name) && name != FieldName::kTransferEncoding &&
                name != FieldName::kAltSvc && !named.Has(field.name)) {
-      AppendField(field, out);
+      writer.PutField(field.name, field.value);
     }
   }
-  AppendFraming(options.body, out);
+  PutFraming(options.body, &writer);
   if (!options.keep_alive || options.body.framing == Framing::kToClose) {
-    out->append("Connection: close\r\n");
+    writer.Put("Connection: close\r\n");
   } else if (options.client_minor_version == 0) {
-    out->append("Connection: keep-alive\r\n");
+    writer.Put("Connection: keep-alive\r\n");
   }
-  out->append("\r\n");
+  writer.Put("\r\n");
 }
 
 }  // namespace keypool::proxy
