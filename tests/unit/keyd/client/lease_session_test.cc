@@ -237,21 +237,6 @@ TEST_F(LeaseSessionTest, BrokenStreamFailsWhatWaitsAndTheNextOneResendsReports) 
   EXPECT_TRUE(loop_.RunUntil(all_again)) << ::testing::PrintToString(again());
 }
 
-TEST_F(LeaseSessionTest, GrantForAStreamThatIsGoneIsGivenBackByKeyd) {
-  Connect();
-  engine_.Hold();
-  Results results;
-  Acquire("m", &results);
-  ASSERT_TRUE(loop_.RunUntil([&] { return engine_.Waiting() == 1; }));
-  std::thread stop([&] { server_ = nullptr; });  // cancels the stream: the engine is held
-  ASSERT_TRUE(loop_.RunUntil([&] { return results.size() == 1; }));
-  engine_.Release();
-  stop.join();
-  ASSERT_TRUE(WaitForReports(1));
-  EXPECT_EQ(engine_.Reports()[0].lease, LeaseId(1));
-  EXPECT_FALSE(engine_.Reports()[0].sent);
-}
-
 TEST_F(LeaseSessionTest, ConfirmedReportsAreNotSentAgain) {
   Connect();
   session_->Report(ReportOf(1));

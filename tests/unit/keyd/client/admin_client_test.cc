@@ -1,0 +1,166 @@
+#include "keyd/client/admin_client.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "keyd/rpc/server.h"
+#include "tests/fakes/engine/fake_engine.h"
+#include "tests/fakes/keyd/temp_dir.h"
+
+namespace keypool::client {
+namespace {
+
+using ::testing::HasSubstr;
+
+class AdminClientTest : public ::testing::Test {
+ protected:
+  void StartServer() {
+    auto server = rpc::Server::Start({.listen = address_,
+                                      .send_by = absl::Milliseconds(500),
+                                      .lease_time_to_live = absl::Minutes(10),
+                                      .threads = 1,
+                                      .drain_max = absl::Milliseconds(200)},
+                                     &engine_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  std::unique_ptr<AdminClient> Open(absl::Duration timeout = absl::Seconds(20)) const {
+    return AdminClient::Open({.address = address_, .timeout = timeout});
+  }
+
+  // Waits for the answer of one call.
+  template <class T>
+  static absl::StatusOr<T> Await(const std::function<void(AdminClient::Done<T>)>& call) {
+    std::promise<absl::StatusOr<T>> answer;
+    call([&](absl::StatusOr<T> got) { answer.set_value(std::move(got)); });
+    return answer.get_future().get();
+  }
+
+  absl::StatusOr<PoolStatus> AwaitStatus(AdminClient* client) {
+    return Await<PoolStatus>([&](auto done) { client->Status({}, std::move(done)); });
+  }
+
+  fakes::TempDir dir_;
+  const std::string address_ = "unix:" + dir_.File("keyd.sock");
+  fakes::FakeEngine engine_;
+  std::unique_ptr<rpc::Server> server_;
+};
+
+TEST_F(AdminClientTest, EveryCallReachesKeydAndComesBack) {
+  StartServer();
+  const auto client = Open();
+  const auto added = Await<KeyStatus>([&](auto done) {
+    client->AddKey({.secret = std::make_shared<const Secret>("AIzaSy-0123456789"),
+                    .project = ProjectId("p"),
+                    .imported = false},
+                   std::move(done));
+  });
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->project, ProjectId("p"));
+  const auto disabled = Await<KeyStatus>([&](auto done) {
+    client->DisableKey({added->id, "leaked"}, std::move(done));
+  });
+  ASSERT_TRUE(disabled.ok());
+  EXPECT_EQ(disabled->disabled_reason, "leaked");
+  const auto enabled =
+      Await<KeyStatus>([&](auto done) { client->EnableKey(added->id, std::move(done)); });
+  ASSERT_TRUE(enabled.ok());
+  EXPECT_TRUE(enabled->active);
+  const auto key =
+      Await<KeyStatus>([&](auto done) { client->Key(added->id, "m", std::move(done)); });
+  ASSERT_TRUE(key.ok());
+  const auto reset =
+      Await<std::int64_t>([&](auto done) { client->Reset({added->id}, std::move(done)); });
+  ASSERT_TRUE(reset.ok());
+  EXPECT_EQ(*reset, 1);
+  const auto status = AwaitStatus(client.get());
+  ASSERT_TRUE(status.ok());
+  EXPECT_EQ(status->keys.size(), 1u);
+  std::promise<absl::Status> removed, again;
+  client->RemoveKey(added->id, [&](absl::Status s) { removed.set_value(std::move(s)); });
+  EXPECT_TRUE(removed.get_future().get().ok());
+  client->RemoveKey(added->id, [&](absl::Status s) { again.set_value(std::move(s)); });
+  EXPECT_EQ(again.get_future().get().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(AdminClientTest, InvalidArgumentComesBackWithTheField) {
+  StartServer();
+  const auto client = Open();
+  const auto added = Await<KeyStatus>([&](auto done) {
+    client->AddKey({.secret = std::make_shared<const Secret>("AIzaSy-0123456789"),
+                    .project = ProjectId("-bad"),
+                    .imported = false},
+                   std::move(done));
+  });
+  EXPECT_EQ(added.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(added.status().message()), HasSubstr("project_id"));
+}
+
+TEST_F(AdminClientTest, UnreachableKeydIsUnavailableAndTheAddressIsNamed) {
+  const auto client = Open();
+  const auto status = AwaitStatus(client.get());
+  EXPECT_EQ(status.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.status().message()), HasSubstr(address_));
+  const absl::Status watched = client->Watch({}, absl::Seconds(1), [](PoolStatus) { return true; });
+  EXPECT_EQ(watched.code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(AdminClientTest, AddressThatKeydCannotHaveIsToldWithTheSetting) {
+  const auto client = AdminClient::Open({.address = "keyd:9000", .timeout = absl::Seconds(20)});
+  const auto status = AwaitStatus(client.get());
+  EXPECT_EQ(status.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(std::string(status.status().message()), HasSubstr("KEYD_ADDRESS"));
+}
+
+TEST_F(AdminClientTest, SilentKeydIsDeadlineExceeded) {
+  StartServer();
+  engine_.Hold();
+  const auto client = Open(absl::Milliseconds(50));
+  EXPECT_EQ(AwaitStatus(client.get()).status().code(), absl::StatusCode::kDeadlineExceeded);
+  engine_.Release();
+}
+
+TEST_F(AdminClientTest, DestructionCancelsCallsUnderWay) {
+  StartServer();
+  engine_.Hold();
+  auto client = Open();
+  absl::Status got;
+  client->Status({}, [&](absl::StatusOr<PoolStatus> status) { got = status.status(); });
+  client = nullptr;
+  EXPECT_EQ(got.code(), absl::StatusCode::kCancelled);
+  engine_.Release();
+}
+
+TEST_F(AdminClientTest, WatchEndsWhenItsCallerHasSeenEnough) {
+  StartServer();
+  const auto client = Open();
+  int seen = 0;
+  const absl::Status status = client->Watch({}, absl::Milliseconds(100), [&](PoolStatus) {
+    engine_.Change();
+    return ++seen < 3;
+  });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(seen, 3);
+}
+
+TEST_F(AdminClientTest, WatchTellsWhenKeydGoes) {
+  StartServer();
+  const auto client = Open();
+  std::thread stop;
+  const absl::Status status = client->Watch({}, absl::Milliseconds(100), [&](PoolStatus) {
+    if (!stop.joinable()) stop = std::thread([&] { server_->Stop(); });
+    return true;
+  });
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  stop.join();
+}
+
+}  // namespace
+}  // namespace keypool::client
