@@ -2,12 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/ip/address.hpp>
+#include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
@@ -15,34 +17,54 @@
 namespace keypool::proxy {
 namespace {
 
-absl::Status CheckHost(const std::string& host) {
+using Wrong = std::optional<std::string>;
+
+Wrong WrongHost(std::string_view host) {
   boost::system::error_code error;
-  const auto address =
-      boost::asio::ip::make_address(host == "localhost" ? "127.0.0.1" : host, error);
-  if (error) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("HOST \"", host, "\" is not an IP address; use 127.0.0.1 or ::1"));
-  }
-  if (!address.is_loopback()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "HOST ", host,
-        " can be reached by others, and this version cannot tell its clients apart "
-        "yet: whoever reaches the port spends the pool's quota. Use 127.0.0.1 or ::1, and put an "
-        "authenticating reverse proxy in front if other machines need it"));
-  }
-  return absl::OkStatus();
+  const std::string text = host == "localhost" ? "127.0.0.1" : std::string(host);
+  const auto address = boost::asio::ip::make_address(text, error);
+  if (error) return absl::StrCat("\"", text, "\" is not an IP address; use 127.0.0.1 or ::1");
+  if (address.is_loopback()) return std::nullopt;
+  return absl::StrCat(
+      text,
+      " can be reached by others, and this version cannot tell its clients apart yet: whoever "
+      "reaches the port spends the pool's quota. Use 127.0.0.1 or ::1, and put an authenticating "
+      "reverse proxy in front if other machines need it");
 }
 
-absl::Status CheckKeydAddress(const std::string& address) {
-  if (address.empty() || (absl::StartsWith(address, "unix:") && address.size() > 5)) {
-    return absl::OkStatus();
+Wrong WrongKeydAddress(std::string_view address) {
+  if (address.empty() || (address.substr(0, 5) == "unix:" && address.size() > 5)) {
+    return std::nullopt;
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "KEYD_ADDRESS \"", address, "\" is not a unix socket; write unix:/path/to/keyd.sock"));
+  return absl::StrCat("\"", ToAbsl(address),
+                      "\" is not a unix socket; write unix:/path/to/keyd.sock");
+}
+
+Wrong WrongOrigin(std::string_view url) {
+  const absl::Status status = ParseOrigin(url).status();
+  if (status.ok()) return std::nullopt;
+  return std::string(status.message());
+}
+
+Wrong WrongLevel(std::string_view level) {
+  if (log::ParseLevel(level).has_value()) return std::nullopt;
+  return absl::StrCat("\"", ToAbsl(level), "\" is none of DEBUG, INFO, WARNING and ERROR");
+}
+
+Wrong WrongFile(std::string_view file) {
+  if (file.empty() || ::access(std::string(file).c_str(), R_OK) == 0) return std::nullopt;
+  return absl::StrCat(ToAbsl(file), " cannot be read");
+}
+
+Wrong WrongDirectory(std::string_view directory) {
+  if (directory.empty() || ::access(std::string(directory).c_str(), W_OK | X_OK) == 0) {
+    return std::nullopt;
+  }
+  return absl::StrCat(ToAbsl(directory), " is not a directory that can be written");
 }
 
 void DeclareServing(Settings* settings, ProxyConfig* config) {
-  settings->AddText("HOST", &config->host, "Address to listen on; a loopback address.");
+  settings->AddText("HOST", &config->host, "Address to listen on; a loopback address.", WrongHost);
   settings->AddInt("PORT", &config->port, {0, 65535}, "Port to listen on; 0 takes a free one.");
   settings->AddInt("THREADS", &config->threads, {0, 256},
                    "Threads that serve; 0 is one for each core.");
@@ -52,7 +74,8 @@ void DeclareServing(Settings* settings, ProxyConfig* config) {
                    "Largest request body; uploads, which stream through, have no limit.");
   settings->AddText("SPOOL_DIR", &config->spool_dir,
                     "Directory for request bodies over 1 MiB, in files without a name. Empty: "
-                    "DATA_DIR when it can be written, else /tmp.");
+                    "DATA_DIR when it can be written, else /tmp.",
+                    WrongDirectory);
   settings->AddSeconds("SHUTDOWN_GRACE_SECONDS", &config->shutdown_grace, {0, 3600},
                        "How long requests may go on after SIGTERM.");
 }
@@ -60,10 +83,12 @@ void DeclareServing(Settings* settings, ProxyConfig* config) {
 void DeclareUpstream(Settings* settings, ProxyConfig* config) {
   settings->AddText("GEMINI_BASE_URL", &config->gemini_base_url,
                     "Where requests go, https:// or http://, with an optional path in front of "
-                    "every request's own.");
+                    "every request's own.",
+                    WrongOrigin);
   settings->AddText("UPSTREAM_CA_FILE", &config->upstream_ca_file,
                     "PEM file of the authorities that upstream's certificate is checked against. "
-                    "Empty: the machine's.");
+                    "Empty: the machine's.",
+                    WrongFile);
   settings->AddSeconds("UPSTREAM_TIMEOUT_SECONDS", &config->upstream_timeout, {1, 86'400},
                        "How long upstream may be silent, before its answer and inside it.");
   settings->AddInt("MAX_RETRIES", &config->max_retries, {0, 20},
@@ -80,32 +105,8 @@ void DeclareSettings(Settings* settings, ProxyConfig* config) {
   DeclareUpstream(settings, config);
   settings->AddText("DATA_DIR", &config->data_dir, "Directory of keyd's state and its socket.");
   settings->AddText("KEYD_ADDRESS", &config->keyd_address,
-                    "keyd's unix socket. Empty: keyd.sock in DATA_DIR.");
-  settings->AddText("LOG_LEVEL", &config->log_level, "DEBUG, INFO, WARNING or ERROR.");
-  settings->AddCheck([config] { return CheckHost(config->host); });
-  settings->AddCheck([config] { return CheckKeydAddress(config->keyd_address); });
-  settings->AddCheck([config] {
-    const absl::Status status = ParseOrigin(config->gemini_base_url).status();
-    return status.ok() ? status : Annotate(status, "GEMINI_BASE_URL");
-  });
-  settings->AddCheck([config] {
-    if (log::ParseLevel(config->log_level).has_value()) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("LOG_LEVEL \"", config->log_level,
-                                                   "\" is none of DEBUG, INFO, WARNING and ERROR"));
-  });
-  settings->AddCheck([config] {
-    const std::string& file = config->upstream_ca_file;
-    if (file.empty() || ::access(file.c_str(), R_OK) == 0) return absl::OkStatus();
-    return absl::InvalidArgumentError(absl::StrCat("UPSTREAM_CA_FILE ", file, " cannot be read"));
-  });
-  settings->AddCheck([config] {
-    const std::string& directory = config->spool_dir;
-    if (directory.empty() || ::access(directory.c_str(), W_OK | X_OK) == 0) {
-      return absl::OkStatus();
-    }
-    return absl::InvalidArgumentError(
-        absl::StrCat("SPOOL_DIR ", directory, " is not a directory that can be written"));
-  });
+                    "keyd's unix socket. Empty: keyd.sock in DATA_DIR.", WrongKeydAddress);
+  settings->AddText("LOG_LEVEL", &config->log_level, "DEBUG, INFO, WARNING or ERROR.", WrongLevel);
 }
 
 void Derive(ProxyConfig* config) {

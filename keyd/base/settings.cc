@@ -58,13 +58,15 @@ std::unique_ptr<Setting> MakeSetting(T* target, Read read) {
   return setting;
 }
 
-std::unique_ptr<Setting> MakeText(std::string* target) {
-  auto setting = MakeSetting(
-      target, [](std::string_view text, std::string* value) -> std::optional<std::string> {
-        if (text.find('\0') != std::string_view::npos) return "has a zero byte";
-        *value = std::string(text);
-        return std::nullopt;
-      });
+std::unique_ptr<Setting> MakeText(std::string* target, Settings::TextCheck wrong = nullptr) {
+  auto setting =
+      MakeSetting(target,
+                  [wrong = std::move(wrong)](std::string_view text,
+                                             std::string* value) -> std::optional<std::string> {
+                    if (text.find('\0') != std::string_view::npos) return "has a zero byte";
+                    *value = std::string(text);
+                    return wrong == nullptr ? std::nullopt : wrong(text);
+                  });
   setting->value_name = "TEXT";
   setting->shown = [target] { return TomlQuoted(*target); };
   setting->is_set = [target] { return !target->empty(); };
@@ -106,7 +108,11 @@ Settings::Settings(std::string program, std::string summary) : impl_(std::make_u
 Settings::~Settings() = default;
 
 void Settings::AddText(std::string name, std::string* target, std::string help) {
-  auto setting = MakeText(target);
+  AddText(std::move(name), target, std::move(help), nullptr);
+}
+
+void Settings::AddText(std::string name, std::string* target, std::string help, TextCheck wrong) {
+  auto setting = MakeText(target, std::move(wrong));
   setting->default_text = *target;
   Declare(*impl_, std::move(setting), std::move(name), std::move(help));
 }

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,11 @@ class Settings {
   // does not repeat name, default and bounds, which --help adds. `target` must outlive Parse, which
   // writes it only when every value could be read.
   void AddText(std::string name, std::string* target, std::string help);
+  // The same for a text of a certain form. `wrong` says what is wrong with a value that was given,
+  // without the setting's name ("is no address; …"); nothing when it is good. Told together with
+  // every other mistake, unlike AddCheck, which waits until every value could be read.
+  using TextCheck = std::function<std::optional<std::string>(std::string_view)>;
+  void AddText(std::string name, std::string* target, std::string help, TextCheck wrong);
   // Never printed: --print-config shows only whether it is set. Has no flag, so that it is in no
   // process list. In the file it may be an array, which is joined with commas.
   void AddSecretText(std::string name, std::string* target, std::string help);
