@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -51,18 +50,7 @@ absl::StatusOr<KeydProcess> KeydProcess::Start(const std::string& program,
   const pid_t pid = fork();
   if (pid < 0) return absl::UnavailableError("fork");
   if (pid == 0) Exec(program, directory, store);
-  KeydProcess process(directory, pid);
-  const std::string socket = directory + "/keyd.sock";
-  struct stat info = {};
-  while (stat(socket.c_str(), &info) != 0) {
-    if (waitpid(pid, nullptr, WNOHANG) != 0) {
-      process.pid_ = 0;
-      return absl::UnavailableError(absl::StrCat(program, " did not start"));
-    }
-    const timespec pause = {0, 5'000'000};
-    nanosleep(&pause, nullptr);
-  }
-  return process;
+  return KeydProcess(directory, pid);
 }
 
 KeydProcess::KeydProcess(KeydProcess&& other) noexcept

@@ -12,7 +12,7 @@ namespace keypool::bench {
 
 class KeydProcess {
  public:
-  // Starts `program` in a fresh directory and waits until it listens. Must run before this process
+  // Starts `program` in a fresh directory; it listens a moment later. Must run before this process
   // has threads.
   static absl::StatusOr<KeydProcess> Start(const std::string& program, const std::string& store);
   ~KeydProcess();

@@ -16,11 +16,13 @@
 #include "keyd/base/clock.h"
 #include "keyd/base/mutex.h"
 #include "keyd/client/lease_session.h"
+#include "keyd/wire/deadline.h"
 #include "keypool/v1/lease.grpc.pb.h"
 
 namespace keypool::bench {
 namespace {
 
+constexpr absl::Duration kConnectMax = absl::Seconds(20);
 constexpr char kModel[] = "gemini-2.5-flash";
 
 // The thread of one session.
@@ -168,8 +170,9 @@ Result RunSessions(const std::string& address, const Load& load) {
 }
 
 Result RunUnary(const std::string& address, const Load& load) {
-  const auto stub =
-      v1::Lease::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+  const auto channel = grpc::CreateChannel(address, grpc::InsecureChannelCredentials());
+  if (!channel->WaitForConnected(wire::After(kConnectMax))) return {0, 1, {}};
+  const auto stub = v1::Lease::NewStub(channel);
   grpc::CompletionQueue queue;
   std::vector<std::unique_ptr<UnaryLoop>> loops;
   Result result;
