@@ -4,7 +4,6 @@
 //   policy_bench                    all
 //   policy_bench --benchmark_filter=Acquire
 #include <benchmark/benchmark.h>
-#include <malloc.h>
 #include <time.h>
 
 #include <algorithm>
@@ -199,8 +198,6 @@ void WorstAcquireWhileFilling(benchmark::State& state) {
   Worst acquire;
   for (auto _ : state) {
     state.PauseTiming();
-    // What a benchmark before has freed is merged here, not by an allocation of ours (8 ms).
-    malloc_trim(0);
     Bench bench(state.range(0));
     state.ResumeTiming();
     for (std::int64_t i = 0; i < state.range(0) * 6; ++i) {
