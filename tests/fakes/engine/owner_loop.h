@@ -1,6 +1,7 @@
 // The owner's thread of a LeaseSession in a test: what is posted runs inside RunUntil.
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <utility>

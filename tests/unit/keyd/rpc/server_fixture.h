@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "keyd/base/clock.h"
 #include "keyd/rpc/server.h"
 #include "tests/fakes/engine/fake_engine.h"
 #include "tests/fakes/keyd/temp_dir.h"
