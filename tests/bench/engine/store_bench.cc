@@ -22,7 +22,7 @@ policy::BucketRecord BucketOf(int number) {
   return bucket;
 }
 
-// Commits of one bucket each, `group` of them at a time; us_per_commit is of the wall.
+// Commits of one bucket each, `group` of them at a time; per_commit is of the wall.
 void Commit(benchmark::State& state, Durability durability) {
   const fakes::TempDir directory;
   const std::unique_ptr<SqliteStore> store = *SqliteStore::Open(directory.File("keyd.db"));
@@ -40,8 +40,8 @@ void Commit(benchmark::State& state, Durability durability) {
     }
     last.get_future().wait();
   }
-  state.counters["us_per_commit"] =
-      benchmark::Counter(static_cast<double>(state.iterations() * group) * 1e-6,
+  state.counters["per_commit"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * group),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK_CAPTURE(Commit, process, Durability::kProcess)->Arg(1)->Arg(64)->UseRealTime();
@@ -59,8 +59,8 @@ void CommitRows(benchmark::State& state) {
     store->Commit(epoch, batch, Durability::kProcess, [&](absl::Status) { done.set_value(); });
     done.get_future().wait();
   }
-  state.counters["us_per_row"] =
-      benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)) * 1e-6,
+  state.counters["per_row"] =
+      benchmark::Counter(static_cast<double>(state.iterations() * state.range(0)),
                          benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 BENCHMARK(CommitRows)->Arg(1)->Arg(64)->Arg(1'000)->UseRealTime();
