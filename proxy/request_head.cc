@@ -182,8 +182,10 @@ class FieldJudge {
 // CGI-like servers read '_' and '-' as one: a name that becomes one of ours this way could bring a
 // second credential or framing past us.
 bool ShadowsKnownName(std::string_view name) {
-  constexpr std::size_t kLongestKnown = 64;
-  if (name.size() > kLongestKnown || name.find('_') == std::string_view::npos) return false;
+  // Longer names can only begin like one of ours ("proxy-…").
+  constexpr std::size_t kLongestKnown = 32;
+  name = name.substr(0, kLongestKnown);
+  if (name.find('_') == std::string_view::npos || Identify(name) != FieldName::kOther) return false;
   std::array<char, kLongestKnown> dashed;
   std::replace_copy(name.begin(), name.end(), dashed.begin(), '_', '-');
   return Identify({dashed.data(), name.size()}) != FieldName::kOther;

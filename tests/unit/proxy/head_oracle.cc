@@ -160,7 +160,7 @@ std::optional<OracleHead> ReadStrictly(std::string_view bytes) {
   for (const auto& [name, value] : head.fields) {
     std::string dashed = Lower(name);
     std::replace(dashed.begin(), dashed.end(), '_', '-');
-    if (dashed != Lower(name) && IsKnown(dashed)) return std::nullopt;
+    if (IsKnown(dashed) && !IsKnown(Lower(name))) return std::nullopt;
   }
   const auto hosts = ValuesOf(head, "host");
   if (hosts.size() != 1 || !IsGoodHost(hosts[0])) return std::nullopt;
