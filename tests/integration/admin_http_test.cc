@@ -130,8 +130,9 @@ TEST_F(AdminHttpTest, PagesInABrowserCannotUseIt) {
   }
   // A name that somebody else may point to this machine.
   RawConnection rebound(cluster_->proxy_port());
-  ASSERT_TRUE(rebound.Send("POST /admin/reset HTTP/1.1\r\nHost: evil.example\r\n"
-                           "Content-Length: 0\r\n\r\n"));
+  ASSERT_TRUE(
+      rebound.Send("POST /admin/reset HTTP/1.1\r\nHost: evil.example\r\n"
+                   "Content-Length: 0\r\n\r\n"));
   EXPECT_EQ(rebound.ReadAnswer().status, 403);
   EXPECT_EQ(Ask("GET", "/admin/status/key_1").status, 200);
 }

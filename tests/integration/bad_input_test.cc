@@ -127,7 +127,7 @@ std::vector<BadInput> RequestLines() {
       {"VersionPadded", "GET / HTTP/1.1 " + host},
       {"MethodNoToken", "G{T / HTTP/1.1" + host},
       {"MethodEmpty", " / HTTP/1.1" + host},
-      {"Http2Preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+      {"Http2Preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"},
       {"TargetTooLong", "GET /" + std::string(8 * 1024, 'a') + " HTTP/1.1" + host, 414},
       {"TargetEndless", "GET /" + std::string(200'000, 'a'), 414},
       {"TooManyFields", "GET / HTTP/1.1\r\nHost: a\r\n" + ManyFields(100) + "\r\n", 431},
@@ -185,6 +185,13 @@ TEST_F(BadInputTest, RequestsThatNeverGetCompleteReachNoUpstream) {
     ASSERT_TRUE(connection.Send(wire.substr(0, cut)));
     connection.ShutdownWrite();
     EXPECT_NE(connection.ReadToEnd(), End::kDeadline) << "cut at " << cut;
+  }
+  ExpectNothingReachedUpstream();
+}
+
+TEST_F(BadInputTest, PathThatMayMeanAnotherOneReachesNoUpstream) {
+  for (const char* path : {"/v1beta/x/../models", "/v1beta/%2e%2E/models", "/./v1beta/models"}) {
+    EXPECT_EQ(Get(cluster_->proxy_port(), path).status, 400) << path;
   }
   ExpectNothingReachedUpstream();
 }

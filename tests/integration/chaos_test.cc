@@ -74,7 +74,7 @@ class Operator {
 
 struct Outage {
   bool refused_honestly = false;
-  absl::Duration recovery;  // from keyd's serving to the first 200 through each proxy
+  absl::Duration recovery;  // from the start of keyd to a 200 through each proxy
 };
 
 Outage KillAndRestart(Cluster& cluster) {
@@ -82,14 +82,14 @@ Outage KillAndRestart(Cluster& cluster) {
   cluster.KillKeyd();
   const Answer away = Fetch(cluster.proxy_port(0), GenerateContent(kModel));
   outage.refused_honestly = away.status == 503 && away.Has("retry-after");
+  const MonoTime restart = SystemClock().MonoNow();
   const absl::Status started = cluster.StartKeyd();
   EXPECT_TRUE(started.ok()) << started;
-  const MonoTime serving = SystemClock().MonoNow();
   for (const int proxy : {0, 1}) {
     EXPECT_TRUE(WaitUntil(
         [&] { return Fetch(cluster.proxy_port(proxy), GenerateContent(kModel)).status == 200; }));
   }
-  outage.recovery = SystemClock().MonoNow() - serving;
+  outage.recovery = SystemClock().MonoNow() - restart;
   return outage;
 }
 

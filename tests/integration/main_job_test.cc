@@ -4,8 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "tests/integration/harness/admin_calls.h"
@@ -108,6 +109,24 @@ TEST(MainJob, SecretsAreInNoLogAndNoOutput) {
         text, Not(AnyOf(HasSubstr(TestKey(1)), HasSubstr(TestKey(2)), HasSubstr("client-secret"))));
   }
   EXPECT_THAT(cluster->proxy().Err(), HasSubstr("request_done"));
+}
+
+TEST(MainJob, SocketAndFilesAreTheOwnersAlone) {
+  auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
+  for (const auto& entry : std::filesystem::directory_iterator(cluster->dir().path())) {
+    const auto others = std::filesystem::perms::group_all | std::filesystem::perms::others_all;
+    EXPECT_EQ(entry.status().permissions() & others, std::filesystem::perms::none) << entry.path();
+  }
+}
+
+TEST(MainJob, SecondKeydOnTheSameDataIsRefusedAndHarmsNothing) {
+  auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
+  const Finished second =
+      RunToEnd({.program = KEYPOOL_KEYD, .environment = {{"DATA_DIR", cluster->dir().path()}}});
+  EXPECT_EQ(second.exit_code, kExitRefused);
+  EXPECT_NE(second.err, "");
+  EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
+  EXPECT_EQ(cluster->Poolctl({"status"}).exit_code, 0);
 }
 
 class Poolctl : public testing::Test {

@@ -23,7 +23,11 @@ class PassThrough : public testing::Test {
  protected:
   void SetUp() override { cluster_ = Cluster::Start({.keys = TestKeys(1)}).value(); }
   std::uint16_t port() const { return cluster_->proxy_port(); }
-  SeenRequest LastSeen() { return cluster_->fake().Requests().back(); }
+  SeenRequest LastSeen() {
+    const std::vector<SeenRequest> requests = cluster_->fake().Requests();
+    EXPECT_FALSE(requests.empty()) << "nothing reached upstream";
+    return requests.empty() ? SeenRequest() : requests.back();
+  }
 
   std::unique_ptr<Cluster> cluster_;
 };
@@ -44,7 +48,8 @@ std::vector<std::string> Lines(const std::vector<Header>& headers,
 TEST_F(PassThrough, MethodTargetAndFieldsReachUpstreamAsTheyWere) {
   const HttpRequest request{
       .method = "PATCH",
-      .target = "/v1main//odd%20path/%2e%2E/x:y?a=1&b=%7E&&c&%24alt=json%3Benum-encoding%3Dint&d=?",
+      .target =
+          "/v1main//odd%20path/%2f%2E%2E%2E/x:y?a=1&b=%7E&&c&%24alt=json%3Benum-encoding%3Dint&d=?",
       .headers = {{"X-Goog-Api-Client", "google-genai-sdk/1.0 gl-node/20"},
                   {"x-lower", "a  b\tc"},
                   {"X-Repeated", "1"},
@@ -54,7 +59,8 @@ TEST_F(PassThrough, MethodTargetAndFieldsReachUpstreamAsTheyWere) {
                   {"X-Latin", "caf\xe9"},
                   {"X-Empty", ""}},
       .body = "{}"};
-  Fetch(port(), request);
+  const Answer answer = Fetch(port(), request);
+  EXPECT_EQ(answer.status, 404) << answer.body;  // the fake's
   const SeenRequest seen = LastSeen();
   EXPECT_EQ(seen.head.method, request.method);
   EXPECT_EQ(seen.head.target, request.target);

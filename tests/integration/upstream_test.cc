@@ -64,9 +64,12 @@ class TlsUpstream : public testing::Test {
 
 TEST_F(TlsUpstream, IsUsedWithItsNameAndResumed) {
   const auto cluster = Start("localhost", "localhost", {});
+  RawConnection client(
+      cluster->proxy_port());  // one, because every thread of the proxy has its own sessions
   for (int i = 0; i < 2; ++i) {
     cluster->fake().AddFault(Of(FaultKind::kCloseIdle));
-    EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
+    ASSERT_TRUE(client.Send(GenerateContent()));
+    EXPECT_EQ(client.ReadAnswer().status, 200);
     ASSERT_TRUE(cluster->fake().WaitFor(
         [&] { return cluster->fake().Counts().connections_open == 0; }, kDeadline));
   }

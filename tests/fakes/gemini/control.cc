@@ -66,7 +66,9 @@ json::value SeenJson(const SeenRequest& seen) {
                       {"project", seen.project},
                       {"model", seen.model},
                       {"status", seen.status},
-                      {"ending", ToString(seen.ending)}};
+                      {"ending", ToString(seen.ending)},
+                      {"tls_server_name", seen.tls_server_name},
+                      {"tls_resumed", seen.tls_resumed}};
 }
 
 Reply Requests(const RequestHead& head, Shared& shared) {

@@ -71,9 +71,10 @@ class TlsTransport final : public Transport {
   }
 
   asio::awaitable<void> Close() override {
-    // close_notify is sent, the peer's is not waited for.
-    SSL_shutdown(stream_.native_handle());
     Error error;
+    // Sends close_notify; the peer's is not waited for, because nothing can be received any more.
+    stream_.next_layer().shutdown(tcp::socket::shutdown_receive, error);
+    co_await stream_.async_shutdown(asio::redirect_error(asio::use_awaitable, error));
     stream_.next_layer().shutdown(tcp::socket::shutdown_send, error);
     stream_.next_layer().close(error);
     co_return;

@@ -12,7 +12,7 @@ namespace keypool::itest {
 namespace {
 
 // Fields of the log lines by which the programs say that they serve.
-constexpr std::string_view kKeydServes = "keyd_serving";
+constexpr std::string_view kKeydServes = "keyd_started";
 constexpr std::string_view kProxyListens = "proxy_listening";
 constexpr std::string_view kPortField = " port=";
 
