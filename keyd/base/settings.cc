@@ -54,7 +54,7 @@ std::unique_ptr<Setting> MakeSetting(T* target, Read read) {
   auto setting = std::make_unique<Setting>();
   auto pending = std::make_shared<T>(*target);
   setting->read = [pending, read](std::string_view text) { return read(text, pending.get()); };
-  setting->apply = [pending, target] { *target = *pending; };
+  setting->exchange = [pending, target] { std::swap(*target, *pending); };
   return setting;
 }
 

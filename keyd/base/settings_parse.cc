@@ -197,25 +197,25 @@ class Reading {
   std::vector<std::string> mistakes_;
 };
 
-void Apply(Settings::Impl& impl, const CommandLine& line) {
-  Settings::Impl* command = line.command ? &impl.Command(*line.command) : nullptr;
-  for (const auto& setting : impl.settings) setting->apply();
-  if (command != nullptr) {
-    for (const auto& setting : command->settings) setting->apply();
-  }
-  Settings::Impl& owner = command != nullptr ? *command : impl;
+// Puts what was read into the targets; a second time takes it out again.
+void Exchange(Settings::Impl& impl, const CommandLine& line) {
+  for (const auto& setting : impl.settings) setting->exchange();
+  if (!line.command) return;
+  for (const auto& setting : impl.Command(*line.command).settings) setting->exchange();
+}
+
+void TakeArguments(Settings::Impl& impl, const CommandLine& line) {
+  Settings::Impl& owner = line.command ? impl.Command(*line.command) : impl;
   for (std::size_t i = 0; i < line.arguments.size() && i < owner.arguments.size(); ++i) {
     *owner.arguments[i].target = line.arguments[i];
   }
 }
 
-std::vector<std::string> RunChecks(const Settings::Impl& impl) {
-  std::vector<std::string> mistakes;
+void RunChecks(const Settings::Impl& impl, std::vector<std::string>* mistakes) {
   for (const auto& check : impl.checks) {
     const absl::Status status = check();
-    if (!status.ok()) mistakes.emplace_back(ToStd(status.message()));
+    if (!status.ok()) mistakes->emplace_back(ToStd(status.message()));
   }
-  return mistakes;
 }
 
 Settings::Parsed Exit(int code, std::string out, const std::vector<std::string>& mistakes = {}) {
@@ -236,12 +236,16 @@ Settings::Parsed Settings::Parse(int argc, const char* const* argv,
   if (line.version) return Exit(0, absl::StrCat(impl_->program, " ", ToAbsl(Version()), "\n"));
 
   std::vector<std::string> mistakes = Reading(*impl_, line).Run(environment);
-  if (mistakes.empty()) {
-    Apply(*impl_, line);
-    mistakes = RunChecks(*impl_);
-    if (mistakes.empty() && line.command) mistakes = RunChecks(impl_->Command(*line.command));
+  // Checked all the same, so that every mistake is told now: what could not be read counts as its
+  // default.
+  Exchange(*impl_, line);
+  if (mistakes.empty()) TakeArguments(*impl_, line);
+  RunChecks(*impl_, &mistakes);
+  if (mistakes.empty() && line.command) RunChecks(impl_->Command(*line.command), &mistakes);
+  if (!mistakes.empty()) {
+    Exchange(*impl_, line);
+    return Exit(2, "", mistakes);
   }
-  if (!mistakes.empty()) return Exit(2, "", mistakes);
   if (line.print_config) return Exit(0, ConfigText(*impl_));
   if (line.check_config) return Exit(0, "configuration ok\n");
   Parsed parsed;

@@ -27,7 +27,7 @@ struct Setting {
   std::string help;
   // Reads a text into the setting's own pending value; nothing, or what is wrong with the text.
   std::function<std::optional<std::string>(std::string_view text)> read;
-  std::function<void()> apply;         // moves the pending value to the target
+  std::function<void()> exchange;      // the pending value and the target
   std::function<std::string()> shown;  // the target as a TOML value
   std::function<bool()> is_set;        // of a secret: not empty
 };

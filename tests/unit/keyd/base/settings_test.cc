@@ -104,6 +104,17 @@ TEST_F(SettingsTest, AllMistakesAreToldAtOnceAndNothingIsChanged) {
   EXPECT_EQ(host, "127.0.0.1");
 }
 
+TEST_F(SettingsTest, FailedCheckIsToldTogetherWithWhatCannotBeRead) {
+  settings_.AddCheck([this] {
+    return host == "here" ? absl::InvalidArgumentError("HOST is here") : absl::OkStatus();
+  });
+  const auto parsed = Parse({"--host=here", "--retry-delay-seconds=soon"});
+  EXPECT_EQ(parsed.exit_code, 2);
+  EXPECT_THAT(parsed.err, HasSubstr("HOST is here"));
+  EXPECT_THAT(parsed.err, HasSubstr("RETRY_DELAY_SECONDS"));
+  EXPECT_EQ(host, "127.0.0.1");
+}
+
 struct BadText {
   const char* flag;
   const char* says;
