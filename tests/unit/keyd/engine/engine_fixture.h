@@ -43,9 +43,9 @@ bool IsReady(const std::future<T>& future) {
 
 // Looks again and again until it holds; false after kPatience.
 inline bool Eventually(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const MonoTime deadline = SystemClock().MonoNow() + absl::FromChrono(kPatience);
   while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
+    if (SystemClock().MonoNow() > deadline) return false;
     std::this_thread::yield();
   }
   return true;
