@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -129,52 +130,99 @@ TEST(LeaseGuard, ReleasedReportIsTheCallersToDeliver) {
   EXPECT_EQ(report->facts.http_status, 429);
 }
 
-TEST(AcquireWait, HandsOverTheAnswer) {
-  RecordingSession session;
-  Wakeup wakeup;
-  AcquireWait wait(session, {}, &wakeup);
+class StandingClock : public Clock {
+ public:
+  absl::Time WallNow() const override { return absl::UnixEpoch(); }
+  MonoTime MonoNow() const override { return now; }
+  MonoTime now = MonoTime::FromNanoseconds(1'000'000'000'000);
+};
+
+class AcquireWaitTest : public testing::Test {
+ protected:
+  StandingClock clock_;
+  boost::asio::io_context io_;
+  Wakeup wakeup_;
+  RecordingSession* session_ = new RecordingSession;
+  LeaseClient leases_{std::unique_ptr<client::LeaseSession>(session_), io_, clock_};
+};
+
+TEST_F(AcquireWaitTest, HandsOverTheAnswer) {
+  AcquireWait wait(leases_, {}, &wakeup_);
   EXPECT_FALSE(wait.Done());
-  session.Answer(1, client::AcquireResult(Grant()));
+  session_->Answer(1, client::AcquireResult(Grant()));
   ASSERT_TRUE(wait.Done());
   const auto result = wait.Take();
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(std::get<client::LeaseGrant>(*result).lease, LeaseId(7));
-  EXPECT_TRUE(session.cancelled.empty());
+  EXPECT_TRUE(session_->cancelled.empty());
 }
 
-TEST(AcquireWait, DestroyedBeforeTheAnswerCancels) {
-  RecordingSession session;
-  Wakeup wakeup;
-  { const AcquireWait wait(session, {}, &wakeup); }
-  EXPECT_THAT(session.cancelled, testing::ElementsAre(1u));
+TEST_F(AcquireWaitTest, DestroyedBeforeTheAnswerCancels) {
+  { const AcquireWait wait(leases_, {}, &wakeup_); }
+  EXPECT_THAT(session_->cancelled, testing::ElementsAre(1u));
 }
 
-TEST(AcquireWait, ReportThatWentAlongSurvivesAFailure) {
+TEST_F(AcquireWaitTest, ReportThatWentAlongSurvivesAFailure) {
   client::AcquireOptions options;
   options.previous.emplace();
   options.previous->lease = LeaseId(5);
-  RecordingSession session;
-  Wakeup wakeup;
   {
-    AcquireWait wait(session, options, &wakeup);
-    session.Answer(1, absl::UnavailableError("gone"));
+    AcquireWait wait(leases_, options, &wakeup_);
+    session_->Answer(1, absl::UnavailableError("gone"));
   }
-  ASSERT_EQ(session.reports.size(), 1u);
-  EXPECT_EQ(session.reports[0].lease, LeaseId(5));
-  { const AcquireWait cancelled(session, options, &wakeup); }
-  EXPECT_EQ(session.reports.size(), 2u);
+  ASSERT_EQ(session_->reports.size(), 1u);
+  EXPECT_EQ(session_->reports[0].lease, LeaseId(5));
+  { const AcquireWait cancelled(leases_, options, &wakeup_); }
+  EXPECT_EQ(session_->reports.size(), 2u);
 }
 
-TEST(AcquireWait, ReportThatKeydGotIsNotSentAgain) {
+TEST_F(AcquireWaitTest, ReportThatKeydGotIsNotSentAgain) {
   client::AcquireOptions options;
   options.previous.emplace();
-  RecordingSession session;
-  Wakeup wakeup;
   {
-    AcquireWait wait(session, options, &wakeup);
-    session.Answer(1, client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
+    AcquireWait wait(leases_, options, &wakeup_);
+    session_->Answer(1,
+                     client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
   }
-  EXPECT_TRUE(session.reports.empty());
+  EXPECT_TRUE(session_->reports.empty());
+}
+
+TEST_F(AcquireWaitTest, AfterAPauseGoesOutAtOnce) {
+  const AcquireWait first(leases_, {}, &wakeup_);
+  EXPECT_EQ(session_->acquires.size(), 1u);
+  clock_.now = clock_.now + LeaseClient::kGather;
+  const AcquireWait second(leases_, {}, &wakeup_);
+  EXPECT_EQ(session_->acquires.size(), 2u);
+}
+
+TEST_F(AcquireWaitTest, ThoseRightBehindGatherAndGoTogether) {
+  const AcquireWait first(leases_, {}, &wakeup_);
+  const AcquireWait second(leases_, {}, &wakeup_);
+  const AcquireWait third(leases_, {}, &wakeup_);
+  EXPECT_EQ(session_->acquires.size(), 1u);
+  io_.run();  // until nothing is due any more
+  EXPECT_EQ(session_->acquires.size(), 3u);
+}
+
+TEST_F(AcquireWaitTest, AFullBatchDoesNotWait) {
+  const AcquireWait first(leases_, {}, &wakeup_);
+  std::vector<std::unique_ptr<AcquireWait>> more;
+  for (std::size_t i = 0; i < LeaseClient::kGatheredMax; ++i) {
+    EXPECT_EQ(session_->acquires.size(), 1u);
+    more.push_back(std::make_unique<AcquireWait>(leases_, client::AcquireOptions(), &wakeup_));
+  }
+  EXPECT_EQ(session_->acquires.size(), 1 + LeaseClient::kGatheredMax);
+}
+
+TEST_F(AcquireWaitTest, DestroyedWhileItGathersIsNeverAsked) {
+  client::AcquireOptions with_report;
+  with_report.previous.emplace();
+  const AcquireWait first(leases_, {}, &wakeup_);
+  { const AcquireWait second(leases_, with_report, &wakeup_); }
+  io_.run();
+  EXPECT_EQ(session_->acquires.size(), 1u);
+  EXPECT_TRUE(session_->cancelled.empty());
+  EXPECT_EQ(session_->reports.size(), 1u);
 }
 
 }  // namespace
