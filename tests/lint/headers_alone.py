@@ -37,7 +37,7 @@ def flags_by_folder(build):
     flags = {}
     for entry in json.loads((build / 'compile_commands.json').read_text()):
         file = pathlib.Path(entry['file'])
-        if lint.ROOT in file.parents and '/build/' not in entry['file']:
+        if lint.ROOT in file.parents and build not in file.parents:
             flags.setdefault(str(file.parent.relative_to(lint.ROOT)), flags_of(entry['command']))
     return flags
 
