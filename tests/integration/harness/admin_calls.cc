@@ -25,8 +25,18 @@ AdminCalls::AdminCalls(const std::string& keyd_address) {
 }
 
 absl::StatusOr<PoolStatus> AdminCalls::Status() {
-  return Await<absl::StatusOr<PoolStatus>>(
-      [&](auto done) { client_->Status({}, std::move(done)); });
+  PoolStatus all;
+  StatusQuery query;
+  do {
+    absl::StatusOr<PoolStatus> page = Await<absl::StatusOr<PoolStatus>>(
+        [&](auto done) { client_->Status(query, std::move(done)); });
+    if (!page.ok()) return page.status();
+    all.summary = page->summary;
+    for (KeyStatus& key : page->keys) all.keys.push_back(std::move(key));
+    all.more = page->more;
+    if (!all.keys.empty()) query.after = all.keys.back().id;
+  } while (all.more);
+  return all;
 }
 
 absl::StatusOr<KeyStatus> AdminCalls::AddKey(const std::string& secret,

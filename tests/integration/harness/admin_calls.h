@@ -17,6 +17,7 @@ class AdminCalls {
  public:
   explicit AdminCalls(const std::string& keyd_address);
 
+  // All pages.
   absl::StatusOr<PoolStatus> Status();
   absl::StatusOr<KeyStatus> AddKey(const std::string& secret, const std::string& project);
   absl::Status RemoveKey(KeyId key);
