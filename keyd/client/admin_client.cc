@@ -145,7 +145,7 @@ class Admin final : public AdminClient {
       call->reader = (stub_.get()->*prepare)(&call->context, request, &queue_);
       call->reader->StartCall();
       Call<Response>* raw = call.release();  // Run deletes it
-      raw->reader->Finish(&raw->response, &raw->status, raw);
+      raw->reader->Finish(&raw->response, &raw->status, raw->Tag());
     }
     changed_.NotifyOne();
   }
@@ -162,7 +162,7 @@ class Admin final : public AdminClient {
       void* tag = nullptr;
       bool ok = false;
       if (!queue_.Next(&tag, &ok)) break;
-      static_cast<wire::Event*>(tag)->Run(ok);
+      wire::Event::Dispatch(tag, ok);
     }
     queue_.Shutdown();
     void* tag = nullptr;

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "keyd/wire/library.h"
 #include "keyd/wire/text.h"
 #include "keyd/wire/unix_address.h"
 
@@ -40,6 +41,7 @@ grpc::ChannelArguments Arguments() {
 }  // namespace
 
 std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+  wire::KeepGrpcLoaded();
   const absl::StatusOr<std::string> path = wire::ParseUnixAddress(address);
   if (!path.ok()) {
     return grpc::CreateCustomChannel("lame:", nullptr, Arguments());

@@ -33,7 +33,10 @@ class Session final : public LeaseSession {
 
   std::uint64_t Acquire(AcquireOptions options, Callback done) override;
   void Cancel(std::uint64_t acquire) override;
-  void Report(ReportCommand report) override { stream_.Report(std::move(report), flow_); }
+  void Report(ReportCommand report) override {
+    stream_.Report(std::move(report));
+    if (!flush_coming_) stream_.FlushInCompany();
+  }
   bool Connected() const override { return stream_.Connected(); }
   std::uint64_t ReportsDropped() const override { return stream_.ReportsDropped(); }
 
@@ -60,6 +63,7 @@ class Session final : public LeaseSession {
       if (*self != nullptr) (*self)->Drain(self);
     });
   }
+  void FlushSoon();
   void FailSoon(std::uint64_t acquire, Callback done, absl::Status status);
   void Drain(const Self& self);
   void Answer(Inbox::Answer answer);
@@ -78,8 +82,7 @@ class Session final : public LeaseSession {
   std::deque<Failed> failed_;  // to be told by the next Drain
   bool drain_posted_ = false;  // for failed_
   MonoTime swept_at_;
-  // While answers are handed out, what callbacks queue is held back and sent as one message.
-  SessionStream::Flow flow_ = SessionStream::Flow::kSend;
+  bool flush_coming_ = false;
   SessionStream stream_;  // the last member: its thread uses post_
 };
 
@@ -96,10 +99,10 @@ std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
     return id;
   }
   const absl::StatusOr<std::uint64_t> generation =
-      stream_.Acquire(id, options.command, options.previous, flow_);
+      stream_.Acquire(id, options.command, options.previous);
   if (!generation.ok()) {
     // What it says about the attempt before must not be lost with it.
-    if (options.previous) stream_.Report(*std::move(options.previous), flow_);
+    if (options.previous) stream_.Report(*std::move(options.previous));
     FailSoon(id, std::move(done), generation.status());
     return id;
   }
@@ -109,18 +112,29 @@ std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
     waiting.previous = std::make_unique<ReportCommand>(*std::move(options.previous));
   }
   waiting_.emplace(id, std::move(waiting));
+  FlushSoon();
   return id;
 }
 
 void Session::Cancel(std::uint64_t acquire) {
   if (const auto at = waiting_.find(acquire); at != waiting_.end()) {
-    if (at->second.previous) stream_.Report(std::move(*at->second.previous), flow_);
+    if (at->second.previous) stream_.Report(std::move(*at->second.previous));
     waiting_.erase(at);
     return;
   }
   const auto failed = std::find_if(failed_.begin(), failed_.end(),
                                    [&](const Failed& f) { return f.acquire == acquire; });
   if (failed != failed_.end()) failed_.erase(failed);
+}
+
+// After what the owner has in hand now: requests that came together ask together.
+void Session::FlushSoon() {
+  if (std::exchange(flush_coming_, true)) return;
+  post_([self = self_] {
+    if (*self == nullptr) return;
+    (*self)->flush_coming_ = false;
+    (*self)->stream_.Flush();
+  });
 }
 
 void Session::FailSoon(std::uint64_t acquire, Callback done, absl::Status status) {
@@ -132,7 +146,7 @@ void Session::FailSoon(std::uint64_t acquire, Callback done, absl::Status status
 void Session::Drain(const Self& self) {
   drain_posted_ = false;
   Inbox inbox = stream_.Take();
-  flow_ = SessionStream::Flow::kHold;
+  flush_coming_ = true;  // what callbacks queue goes out as one message at the end
   for (Inbox::Answer& answer : inbox.answers) {
     Answer(std::move(answer));
     if (*self == nullptr) return;
@@ -148,7 +162,7 @@ void Session::Drain(const Self& self) {
     failed.done(failed.status);
     if (*self == nullptr) return;
   }
-  flow_ = SessionStream::Flow::kSend;
+  flush_coming_ = false;
   stream_.Flush();
 }
 
@@ -195,7 +209,7 @@ void Session::CollectLate() {
 }
 
 void Session::Fail(Waitings::iterator at, const absl::Status& status) {
-  if (at->second.previous) stream_.Report(std::move(*at->second.previous), flow_);
+  if (at->second.previous) stream_.Report(std::move(*at->second.previous));
   failed_.push_back({at->first, std::move(at->second.done), status});
   waiting_.erase(at);
 }
@@ -206,7 +220,7 @@ void Session::GiveBack(const wire::Granted& granted) {
   report.epoch = granted.epoch;
   report.sent = false;
   report.key = granted.grant.key;
-  stream_.Report(std::move(report), flow_);
+  stream_.Report(std::move(report));
 }
 
 }  // namespace

@@ -34,27 +34,22 @@ SessionStream::~SessionStream() { KP_ASSERT(!thread_.joinable()); }
 
 absl::StatusOr<std::uint64_t> SessionStream::Acquire(std::uint64_t request_id,
                                                      const AcquireCommand& command,
-                                                     const std::optional<ReportCommand>& previous,
-                                                     Flow flow) {
-  std::uint64_t generation = 0;
-  {
-    MutexLock lock(&mutex_);
-    if (refusing_) return last_error_;
-    outbox_.AddAcquire(request_id, command, previous);
-    ++unanswered_;
-    generation = generation_;
-    if (flow == Flow::kHold || !TakeWrite()) return generation;
-  }
-  Write();
-  return generation;
+                                                     const std::optional<ReportCommand>& previous) {
+  MutexLock lock(&mutex_);
+  if (refusing_) return last_error_;
+  outbox_.AddAcquire(request_id, command, previous);
+  ++unanswered_;
+  return generation_;
 }
 
-void SessionStream::Report(ReportCommand report, Flow flow) {
+void SessionStream::Report(ReportCommand report) {
   MutexLock lock(&mutex_);
   outbox_.AddReport(std::move(report));
-  if (flow == Flow::kHold || phase_ != Phase::kUp || writing_ || alarm_set_) return;
-  alarm_set_ = true;
-  alarm_.Set(&queue_, wire::After(kCompanyWait), &company_);
+}
+
+void SessionStream::FlushInCompany() {
+  MutexLock lock(&mutex_);
+  if (phase_ == Phase::kUp && !writing_) SetCompanyTimer();
 }
 
 void SessionStream::Flush() {
@@ -117,11 +112,14 @@ bool SessionStream::TakeWrite() {
 bool SessionStream::NextWrite() {
   if (phase_ != Phase::kUp) return false;
   if (outbox_.HasAcquires() || reports_due_ || closing_) return TakeWrite();
-  if (outbox_.HasUnsentReports() && !alarm_set_) {
-    alarm_set_ = true;
-    alarm_.Set(&queue_, wire::After(kCompanyWait), &company_);
-  }
+  if (outbox_.HasUnsentReports()) SetCompanyTimer();
   return false;
+}
+
+// While acquires are unanswered, the flush that follows their answers takes the reports along.
+void SessionStream::SetCompanyTimer() {
+  if (unanswered_ > 0 || std::exchange(alarm_set_, true)) return;
+  alarm_.Set(&queue_, wire::After(kCompanyWait), company_.Tag());
 }
 
 // True: the caller is to call notify_, without the lock.

@@ -55,15 +55,15 @@ class SessionStream {
   // After Close.
   ~SessionStream();
 
-  // Owner's thread. Without `hold` what waits is written as soon as no write is under way, with it
-  // not before Flush.
-  enum class Flow { kSend, kHold };
+  // Owner's thread. What is queued waits for a flush.
   // Returns the generation; UNAVAILABLE when there is no stream and none is about to be.
   // REQUIRES: wire::Check(command).ok().
   absl::StatusOr<std::uint64_t> Acquire(std::uint64_t request_id, const AcquireCommand& command,
-                                        const std::optional<ReportCommand>& previous, Flow flow);
-  void Report(ReportCommand report, Flow flow);
+                                        const std::optional<ReportCommand>& previous);
+  void Report(ReportCommand report);
   void Flush();
+  // A little later, or with the acquires that come first: reports can wait for company.
+  void FlushInCompany();
   Inbox Take();
   // Gives back what is granted from now on, sends what is queued, for at most a second, and ends.
   void Close();
@@ -92,11 +92,12 @@ class SessionStream {
   bool Deliver(std::vector<Inbox::Answer> answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveBack(const Inbox::Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool TakeWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SetCompanyTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NextWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WantsNotify() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Settled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Stopping();
-  void Write() { rpc_->Write(outgoing_, &written_); }
+  void Write() { rpc_->Write(outgoing_, written_.Tag()); }
 
   const std::string address_;
   const std::function<void()> notify_;

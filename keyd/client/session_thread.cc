@@ -39,7 +39,7 @@ void SessionStream::Run() {
       case grpc::CompletionQueue::SHUTDOWN:
         return;
       case grpc::CompletionQueue::GOT_EVENT:
-        static_cast<wire::Event*>(tag)->Run(ok);
+        wire::Event::Dispatch(tag, ok);
         break;
       case grpc::CompletionQueue::TIMEOUT:
         break;
@@ -60,12 +60,12 @@ void SessionStream::Open() {
     phase_ = Phase::kOpening;
   }
   was_useful_ = false;
-  rpc_->StartCall(&started_);
+  rpc_->StartCall(started_.Tag());
 }
 
 void SessionStream::OnStart(bool ok) {
   if (!ok) return EndStream();
-  rpc_->ReadInitialMetadata(&metadata_);
+  rpc_->ReadInitialMetadata(metadata_.Tag());
 }
 
 void SessionStream::OnMetadata(bool ok) {
@@ -79,7 +79,7 @@ void SessionStream::OnMetadata(bool ok) {
     write = TakeWrite();
   }
   reading_ = true;
-  rpc_->Read(&response_, &read_);
+  rpc_->Read(&response_, read_.Tag());
   if (write) Write();
 }
 
@@ -89,7 +89,7 @@ void SessionStream::OnRead(bool ok) {
   was_useful_ = true;
   Receive();
   reading_ = true;
-  rpc_->Read(&response_, &read_);
+  rpc_->Read(&response_, read_.Tag());
 }
 
 void SessionStream::Receive() {
@@ -171,7 +171,7 @@ void SessionStream::FinishIfIdle() {
     MutexLock lock(&mutex_);
     if (phase_ != Phase::kEnding || writing_) return;
   }
-  if (!reading_) rpc_->Finish(&end_, &finished_);
+  if (!reading_) rpc_->Finish(&end_, finished_.Tag());
 }
 
 void SessionStream::OnFinish(bool) {

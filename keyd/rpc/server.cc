@@ -21,6 +21,7 @@
 #include "keyd/rpc/socket_path.h"
 #include "keyd/wire/deadline.h"
 #include "keyd/wire/event.h"
+#include "keyd/wire/library.h"
 #include "keyd/wire/unix_address.h"
 
 namespace keypool::rpc {
@@ -108,7 +109,7 @@ void GrpcServer::Serve(int threads) {
 void GrpcServer::Run() const {
   void* tag = nullptr;
   bool ok = false;
-  while (queue_->Next(&tag, &ok)) static_cast<wire::Event*>(tag)->Run(ok);
+  while (queue_->Next(&tag, &ok)) wire::Event::Dispatch(tag, ok);
 }
 
 void GrpcServer::Stop() {
@@ -149,6 +150,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   KP_RETURN_IF_ERROR(ClearSocketPath(*path));
   const absl::StatusOr<Epoch> epoch = AskEpoch(engine);
   if (!epoch.ok()) return epoch.status();
+  wire::KeepGrpcLoaded();
   static std::once_flag reflection;
   std::call_once(reflection, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
   auto server = std::make_unique<GrpcServer>(

@@ -38,9 +38,9 @@ void SessionCall::Await(const SessionHome* home) {
     call->self_ = call;
     call->operations_ = 1;
   }
-  call->context_.AsyncNotifyWhenDone(&call->done_);
+  call->context_.AsyncNotifyWhenDone(call->done_.Tag());
   home->service->RequestSession(&call->context_, &call->stream_, home->queue, home->queue,
-                                &call->accepted_);
+                                call->accepted_.Tag());
 }
 
 void SessionCall::OnAccepted(bool ok) {
@@ -55,7 +55,7 @@ void SessionCall::OnAccepted(bool ok) {
     if (draining) EndWith(Stopping());
   }
   // Tells the client that the stream is up.
-  stream_.SendInitialMetadata(&greeted_);
+  stream_.SendInitialMetadata(greeted_.Tag());
   {
     MutexLock lock(&mutex_);
     next = Decide();
@@ -170,7 +170,7 @@ void SessionCall::OnReplies(const absl::Status& status, std::vector<engine::Leas
     if (status.code() == absl::StatusCode::kResourceExhausted && !dead_) {
       retrying_ = true;
       ++operations_;
-      alarm_.Set(home_->queue, wire::After(kRetryAfter), &retry_);
+      alarm_.Set(home_->queue, wire::After(kRetryAfter), retry_.Tag());
       return;
     }
     unanswered_ -= elements;
@@ -289,15 +289,15 @@ SessionCall::Next SessionCall::Decide() {
 }
 
 void SessionCall::Start(Next next) {
-  if (next.write) stream_.Write(outgoing_, &written_);
-  if (next.read) stream_.Read(&request_, &read_);
+  if (next.write) stream_.Write(outgoing_, written_.Tag());
+  if (next.read) stream_.Read(&request_, read_.Tag());
   if (!next.finish) return;
   grpc::Status status;
   {
     MutexLock lock(&mutex_);
     status = ToGrpc(end_);
   }
-  stream_.Finish(status, &finished_);
+  stream_.Finish(status, finished_.Tag());
 }
 
 void SessionCall::EndOperation() {

@@ -31,17 +31,17 @@ class UnaryCall final : public wire::Event {
   // `method` must outlive the server.
   static void Await(const Method* method) {
     auto* call = new UnaryCall(method);
-    method->accept(&call->context_, &call->request_, &call->writer_, call);
+    method->accept(&call->context_, &call->request_, &call->writer_, call->Tag());
   }
 
   const Request& request() const { return request_; }
   void Reply(const Response& response) {
     answered_ = true;
-    writer_.Finish(response, grpc::Status::OK, this);
+    writer_.Finish(response, grpc::Status::OK, Tag());
   }
   void Fail(const absl::Status& status) {
     answered_ = true;
-    writer_.FinishWithError(ToGrpc(status), this);
+    writer_.FinishWithError(ToGrpc(status), Tag());
   }
 
   void Run(bool ok) override {

@@ -48,16 +48,16 @@ class WatchCall final : public Calls::Endless {
   // `method` must outlive the server.
   static void Await(Method* method) {
     auto* call = new WatchCall(method);
-    call->context_.AsyncNotifyWhenDone(&call->done_);
-    method->accept(&call->context_, &call->request_, &call->writer_, &call->accepted_);
+    call->context_.AsyncNotifyWhenDone(call->done_.Tag());
+    method->accept(&call->context_, &call->request_, &call->writer_, call->accepted_.Tag());
   }
 
   // What `produce` remembers; only inside `produce`, or before its end.
   std::any& memory() { return plan_.memory; }
 
-  void Send(const Response& response) { writer_.Write(response, &written_); }
+  void Send(const Response& response) { writer_.Write(response, written_.Tag()); }
   void Skip() { Sleep(); }
-  void End(const absl::Status& status) { writer_.Finish(ToGrpc(status), &finished_); }
+  void End(const absl::Status& status) { writer_.Finish(ToGrpc(status), finished_.Tag()); }
 
   void Drain() override {
     MutexLock lock(&mutex_);
@@ -103,7 +103,8 @@ class WatchCall final : public Calls::Endless {
   void Sleep() {
     MutexLock lock(&mutex_);
     const bool now = cancelled_ || draining_;
-    alarm_.Set(method_->queue, wire::After(now ? absl::ZeroDuration() : plan_.interval), &awake_);
+    alarm_.Set(method_->queue, wire::After(now ? absl::ZeroDuration() : plan_.interval),
+               awake_.Tag());
   }
   void OnAwake(bool) { Step(); }
   void OnFinished(bool) { Over(); }
