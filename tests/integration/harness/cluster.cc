@@ -1,5 +1,7 @@
 #include "tests/integration/harness/cluster.h"
 
+#include <gtest/gtest.h>
+
 #include <charconv>
 #include <csignal>
 #include <cstdio>
@@ -19,6 +21,19 @@ constexpr std::string_view kPortField = " port=";
 Settings Over(Settings base, const Settings& more) {
   for (const auto& [name, value] : more) base[name] = value;
   return base;
+}
+
+void Stop(std::string_view program, Process& process) {
+  const bool ran = process.Running();
+  process.Signal(SIGTERM);
+  const std::optional<int> exit_code = process.WaitForExit();
+  if (ran) {
+    EXPECT_EQ(exit_code, 0) << program << " did not end cleanly: " << process.Err();
+  }
+  const std::string said = process.Err();
+  const bool clean = said.find("Sanitizer") == std::string::npos &&
+                     said.find("runtime error:") == std::string::npos;
+  EXPECT_TRUE(clean) << program << ": " << said;
 }
 
 absl::Status DidNotComeUp(std::string_view program, Process& process) {
@@ -49,6 +64,11 @@ std::string Cluster::UpstreamUrl() const {
 
 Cluster::Cluster(ClusterOptions options) : options_(std::move(options)) {
   keyd_address_ = "unix:" + dir_.File("keyd.sock");
+}
+
+Cluster::~Cluster() {
+  for (RunningProxy& proxy : proxies_) Stop("proxy", *proxy.process);
+  if (keyd_ != nullptr) Stop("keyd", *keyd_);
 }
 
 absl::StatusOr<std::unique_ptr<Cluster>> Cluster::Start(ClusterOptions options) {

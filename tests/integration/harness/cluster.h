@@ -42,6 +42,11 @@ class Cluster {
  public:
   // Everything serves when it returns. Errors: what the program that did not come up wrote.
   static absl::StatusOr<std::unique_ptr<Cluster>> Start(ClusterOptions options);
+  // Stops everything in order. Fails the test when a program did not end cleanly, or a sanitizer
+  // had something to say.
+  ~Cluster();
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
 
   fake::FakeGemini& fake() { return *fake_; }
   Process& keyd() { return *keyd_; }
