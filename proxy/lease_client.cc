@@ -9,18 +9,20 @@ namespace keypool::proxy {
 namespace {
 
 std::unique_ptr<client::LeaseSession> OpenSession(const std::string& address,
+                                                  std::shared_ptr<client::Poller> poller,
                                                   boost::asio::io_context& io, const Clock& clock) {
   client::LeaseSessionOptions options;
   options.address = address;
+  options.poller = std::move(poller);
   options.post = [&io](std::function<void()> work) { boost::asio::post(io, std::move(work)); };
   return client::LeaseSession::Open(std::move(options), clock);
 }
 
 }  // namespace
 
-LeaseClient::LeaseClient(const std::string& address, boost::asio::io_context& io,
-                         const Clock& clock)
-    : LeaseClient(OpenSession(address, io, clock), io, clock) {}
+LeaseClient::LeaseClient(const std::string& address, std::shared_ptr<client::Poller> poller,
+                         boost::asio::io_context& io, const Clock& clock)
+    : LeaseClient(OpenSession(address, std::move(poller), io, clock), io, clock) {}
 
 LeaseClient::LeaseClient(std::unique_ptr<client::LeaseSession> session, boost::asio::io_context& io,
                          const Clock& clock)

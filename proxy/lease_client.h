@@ -32,8 +32,10 @@ class LeaseClient {
   static constexpr absl::Duration kGather = absl::Milliseconds(1);
   static constexpr std::size_t kGatheredMax = 64;  // go out at once
 
-  // A stream to keyd at `address`, whose callbacks run on the thread of `io`.
-  LeaseClient(const std::string& address, boost::asio::io_context& io, const Clock& clock);
+  // A stream to keyd at `address`, whose callbacks run on the thread of `io`. One `poller` serves
+  // the streams of all threads.
+  LeaseClient(const std::string& address, std::shared_ptr<client::Poller> poller,
+              boost::asio::io_context& io, const Clock& clock);
   // The same over any session, for tests.
   LeaseClient(std::unique_ptr<client::LeaseSession> session, boost::asio::io_context& io,
               const Clock& clock);

@@ -33,6 +33,8 @@ class Worker {
     const Clock& clock;
     client::AdminClient& keyd;
     std::atomic<std::int64_t> connections{0};  // clients of all threads
+    // Behind the leases of all threads.
+    const std::shared_ptr<client::Poller> poller = client::MakePoller();
   };
 
   // Takes the descriptor of a listening, non-blocking socket. Errors: those of TlsContext::Create.

@@ -23,7 +23,8 @@ class Session final : public LeaseSession {
         post_(std::move(options.post)),
         self_(std::make_shared<Session*>(this)),
         swept_at_(clock.MonoNow()),
-        stream_(std::move(options.address), options.reports_max,
+        stream_(options.poller ? std::move(options.poller) : MakePoller(),
+                std::move(options.address), options.reports_max,
                 [this, self = self_] { PostDrain(self); }) {}
 
   ~Session() override {
@@ -34,8 +35,8 @@ class Session final : public LeaseSession {
   std::uint64_t Acquire(AcquireOptions options, Callback done) override;
   void Cancel(std::uint64_t acquire) override;
   void Report(ReportCommand report) override {
-    stream_.Report(std::move(report));
-    if (!flush_coming_) stream_.FlushInCompany();
+    stream_.Report(std::move(report), flush_coming_ ? SessionStream::NextFlush::kCertain
+                                                    : SessionStream::NextFlush::kUnknown);
   }
   bool Connected() const override { return stream_.Connected(); }
   std::uint64_t ReportsDropped() const override { return stream_.ReportsDropped(); }
@@ -82,8 +83,8 @@ class Session final : public LeaseSession {
   std::deque<Failed> failed_;  // to be told by the next Drain
   bool drain_posted_ = false;  // for failed_
   MonoTime swept_at_;
-  bool flush_coming_ = false;
-  SessionStream stream_;  // the last member: its thread uses post_
+  bool flush_coming_ = false;  // a Flush is posted, or ends the present Drain
+  SessionStream stream_;       // the last member: its thread uses post_
 };
 
 std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
@@ -102,7 +103,7 @@ std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
       stream_.Acquire(id, options.command, options.previous);
   if (!generation.ok()) {
     // What it says about the attempt before must not be lost with it.
-    if (options.previous) stream_.Report(*std::move(options.previous));
+    if (options.previous) Report(*std::move(options.previous));
     FailSoon(id, std::move(done), generation.status());
     return id;
   }
@@ -118,7 +119,7 @@ std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
 
 void Session::Cancel(std::uint64_t acquire) {
   if (const auto at = waiting_.find(acquire); at != waiting_.end()) {
-    if (at->second.previous) stream_.Report(std::move(*at->second.previous));
+    if (at->second.previous) Report(std::move(*at->second.previous));
     waiting_.erase(at);
     return;
   }
@@ -209,7 +210,7 @@ void Session::CollectLate() {
 }
 
 void Session::Fail(Waitings::iterator at, const absl::Status& status) {
-  if (at->second.previous) stream_.Report(std::move(*at->second.previous));
+  if (at->second.previous) Report(std::move(*at->second.previous));
   failed_.push_back({at->first, std::move(at->second.done), status});
   waiting_.erase(at);
 }
@@ -220,10 +221,12 @@ void Session::GiveBack(const wire::Granted& granted) {
   report.epoch = granted.epoch;
   report.sent = false;
   report.key = granted.grant.key;
-  stream_.Report(std::move(report));
+  Report(std::move(report));
 }
 
 }  // namespace
+
+std::shared_ptr<Poller> MakePoller() { return std::make_shared<Poller>(); }
 
 std::unique_ptr<LeaseSession> LeaseSession::Open(LeaseSessionOptions options, const Clock& clock) {
   return std::make_unique<Session>(std::move(options), clock);

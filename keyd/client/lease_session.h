@@ -41,14 +41,20 @@ struct AcquireOptions {
       absl::Seconds(2);  // then DEADLINE_EXCEEDED; a grant that comes later is given back unsent
 };
 
+// The thread behind sessions. Shared by all sessions of a process, it costs them less than one
+// each.
+class Poller;
+std::shared_ptr<Poller> MakePoller();
+
 struct LeaseSessionOptions {
   std::string address;                // "unix:/path" or "unix:path"
   std::size_t acquires_max = 16'384;  // without an answer; beyond: RESOURCE_EXHAUSTED
   std::size_t reports_max =
       65'536;  // not confirmed; beyond: the oldest is dropped and counted (its lease expires)
-  // Runs a function soon on the owner's thread, never inside the call. Called from the session's
-  // own thread and from the owner's, once for many answers, and not after ~LeaseSession.
+  // Runs a function soon on the owner's thread, never inside the call. Called from the poller's
+  // thread and from the owner's, once for many answers, and not after ~LeaseSession.
   std::function<void(std::function<void()>)> post;
+  std::shared_ptr<Poller> poller = nullptr;  // none: one of its own
 };
 
 // Owned and called by one thread (the owner's); callbacks run there too, by `post`.

@@ -1,4 +1,4 @@
-// The owner's side of the stream, and what both threads share. The thread's side is in
+// The owner's side of the stream, and what both threads share. The poller's side is in
 // session_thread.cc.
 #include "keyd/client/session_stream.h"
 
@@ -19,18 +19,23 @@ constexpr absl::Duration kCloseMax = absl::Seconds(1);
 
 }  // namespace
 
-SessionStream::SessionStream(std::string address, std::size_t reports_max,
-                             std::function<void()> notify)
-    : address_(std::move(address)),
+SessionStream::SessionStream(std::shared_ptr<Poller> poller, std::string address,
+                             std::size_t reports_max, std::function<void()> notify)
+    : poller_(std::move(poller)),
+      address_(std::move(address)),
       notify_(std::move(notify)),
       channel_(OpenChannel(address_)),
       stub_(v1::Lease::NewStub(channel_)),
       down_since_(SystemClock().MonoNow()),
-      ticked_at_(down_since_),
-      outbox_(reports_max),
-      thread_([this] { Run(); }) {}
+      outbox_(reports_max) {
+  Open();
+  poller_->Add(this);
+}
 
-SessionStream::~SessionStream() { KP_ASSERT(!thread_.joinable()); }
+SessionStream::~SessionStream() {
+  MutexLock lock(&mutex_);
+  KP_ASSERT(stopping_ && Resting());
+}
 
 absl::StatusOr<std::uint64_t> SessionStream::Acquire(std::uint64_t request_id,
                                                      const AcquireCommand& command,
@@ -42,14 +47,10 @@ absl::StatusOr<std::uint64_t> SessionStream::Acquire(std::uint64_t request_id,
   return generation_;
 }
 
-void SessionStream::Report(ReportCommand report) {
+void SessionStream::Report(ReportCommand report, NextFlush next_flush) {
   MutexLock lock(&mutex_);
   outbox_.AddReport(std::move(report));
-}
-
-void SessionStream::FlushInCompany() {
-  MutexLock lock(&mutex_);
-  if (phase_ == Phase::kUp && !writing_) SetCompanyTimer();
+  if (next_flush == NextFlush::kUnknown && phase_ == Phase::kUp && !writing_) SetCompanyTimer();
 }
 
 void SessionStream::Flush() {
@@ -81,13 +82,15 @@ void SessionStream::Close() {
     while (!Settled()) {
       const absl::Duration left = deadline - SystemClock().MonoNow();
       if (left <= absl::ZeroDuration()) break;
-      settled_.WaitFor(&mutex_, absl::ToChronoNanoseconds(left));
+      changed_.WaitFor(&mutex_, absl::ToChronoNanoseconds(left));
     }
     stopping_ = true;
     if (context_ != nullptr) context_->TryCancel();
     if (alarm_set_) alarm_.Cancel();
+    while (!Resting()) changed_.Wait(&mutex_);
   }
-  thread_.join();
+  // What told us so may still be running.
+  poller_->Remove(this);
 }
 
 bool SessionStream::Connected() const {
@@ -104,6 +107,7 @@ std::uint64_t SessionStream::ReportsDropped() const {
 bool SessionStream::TakeWrite() {
   if (phase_ != Phase::kUp || writing_ || !outbox_.Fill(&outgoing_)) return false;
   writing_ = true;
+  ++writes_;
   reports_due_ = reports_due_ && outbox_.HasUnsentReports();
   return true;
 }
@@ -116,10 +120,10 @@ bool SessionStream::NextWrite() {
   return false;
 }
 
-// While acquires are unanswered, the flush that follows their answers takes the reports along.
 void SessionStream::SetCompanyTimer() {
-  if (unanswered_ > 0 || std::exchange(alarm_set_, true)) return;
-  alarm_.Set(&queue_, wire::After(kCompanyWait), company_.Tag());
+  if (std::exchange(alarm_set_, true)) return;
+  writes_at_alarm_ = writes_;
+  alarm_.Set(poller_->queue(), wire::After(kCompanyWait), company_.Tag());
 }
 
 // True: the caller is to call notify_, without the lock.
@@ -128,6 +132,9 @@ bool SessionStream::WantsNotify() {
   notified_ = true;
   return true;
 }
+
+// gRPC owes no event.
+bool SessionStream::Resting() const { return phase_ == Phase::kDown && !alarm_set_; }
 
 // Nothing that matters is under way or waiting.
 bool SessionStream::Settled() const {

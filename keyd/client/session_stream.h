@@ -1,14 +1,12 @@
-// The stream under a LeaseSession: its thread, its completion queue, what goes out and what came
-// in.
+// The stream under a LeaseSession: what goes out and what came in.
 //
-// Two threads meet here. The owner queues and, when no write is under way, writes; the stream's
-// own thread handles everything that gRPC completes. A write belongs to whoever set `writing_`.
+// Two threads meet here. The owner queues and, when no write is under way, writes; the poller's
+// thread handles everything that gRPC completes. A write belongs to whoever set `writing_`.
 #pragma once
 
 #include <grpcpp/alarm.h>
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
-#include <grpcpp/completion_queue.h>
 #include <grpcpp/support/async_stream.h>
 
 #include <cstddef>
@@ -17,7 +15,6 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +23,7 @@
 #include "keyd/base/lease.h"
 #include "keyd/base/mutex.h"
 #include "keyd/client/outbox.h"
+#include "keyd/client/poller.h"
 #include "keyd/wire/event.h"
 #include "keyd/wire/lease_wire.h"
 #include "keypool/v1/lease.grpc.pb.h"
@@ -47,23 +45,25 @@ struct Inbox {
   std::optional<Breakage> breakage;  // after the answers
 };
 
-class SessionStream {
+class SessionStream final : public Poller::Ticking {
  public:
-  // `notify` runs on the stream's thread when the inbox has something, and every 50 ms while
+  // `notify` runs on the poller's thread when the inbox has something, and every 50 ms while
   // acquires wait, so that the owner sees which are out of time; not again before Take.
-  SessionStream(std::string address, std::size_t reports_max, std::function<void()> notify);
+  SessionStream(std::shared_ptr<Poller> poller, std::string address, std::size_t reports_max,
+                std::function<void()> notify);
   // After Close.
-  ~SessionStream();
+  ~SessionStream() override;
 
-  // Owner's thread. What is queued waits for a flush.
-  // Returns the generation; UNAVAILABLE when there is no stream and none is about to be.
-  // REQUIRES: wire::Check(command).ok().
+  // The owner's thread from here on. An acquire waits for Flush, which its caller sees to. Returns
+  // the generation; UNAVAILABLE when there is no stream and none is about to be. REQUIRES:
+  // wire::Check(command).ok().
   absl::StatusOr<std::uint64_t> Acquire(std::uint64_t request_id, const AcquireCommand& command,
                                         const std::optional<ReportCommand>& previous);
-  void Report(ReportCommand report);
+  // Goes along with the next flush. Unless that is certain to come, it follows by itself a little
+  // later: reports can wait for company.
+  enum class NextFlush { kCertain, kUnknown };
+  void Report(ReportCommand report, NextFlush next_flush);
   void Flush();
-  // A little later, or with the acquires that come first: reports can wait for company.
-  void FlushInCompany();
   Inbox Take();
   // Gives back what is granted from now on, sends what is queued, for at most a second, and ends.
   void Close();
@@ -75,7 +75,7 @@ class SessionStream {
   using Rpc = grpc::ClientAsyncReaderWriter<v1::SessionRequest, v1::SessionResponse>;
   enum class Phase { kDown, kOpening, kUp, kEnding };
 
-  void Run();
+  bool Tick() override;
   void Open();
   void OnStart(bool ok);
   void OnMetadata(bool ok);
@@ -85,7 +85,6 @@ class SessionStream {
   void OnFinish(bool ok);
   void EndStream();
   void FinishIfIdle();
-  void Tick();
   void GiveUpWaiting();
 
   void Receive();
@@ -95,24 +94,24 @@ class SessionStream {
   void SetCompanyTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool NextWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WantsNotify() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Resting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Settled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Stopping();
   void Write() { rpc_->Write(outgoing_, written_.Tag()); }
 
+  const std::shared_ptr<Poller> poller_;
   const std::string address_;
   const std::function<void()> notify_;
   const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Lease::Stub> stub_;
-  grpc::CompletionQueue queue_;
 
-  // Of the stream's thread; rpc_ also of the writer, while `writing_` is set.
+  // Of the poller's thread; rpc_ also of the writer, while `writing_` is set.
   std::unique_ptr<Rpc> rpc_;
   v1::SessionResponse response_;
   grpc::Status end_;
   bool reading_ = false;
   bool was_useful_ = false;  // a message came: the next stream may be tried at once
   MonoTime down_since_;
-  MonoTime ticked_at_;
 
   wire::MemberEvent<SessionStream, &SessionStream::OnStart> started_{this};
   wire::MemberEvent<SessionStream, &SessionStream::OnMetadata> metadata_{this};
@@ -125,7 +124,7 @@ class SessionStream {
   v1::SessionRequest outgoing_;
 
   mutable Mutex mutex_;
-  CondVar settled_;
+  CondVar changed_;  // Settled or Resting may hold now
   Outbox outbox_ ABSL_GUARDED_BY(mutex_);
   Inbox inbox_ ABSL_GUARDED_BY(mutex_);
   bool notified_ ABSL_GUARDED_BY(mutex_) = false;
@@ -133,17 +132,17 @@ class SessionStream {
   grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   bool alarm_set_ ABSL_GUARDED_BY(mutex_) = false;
   bool reports_due_ ABSL_GUARDED_BY(mutex_) = false;
+  std::uint64_t writes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t writes_at_alarm_ ABSL_GUARDED_BY(mutex_) = 0;  // when it was set
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   Phase phase_ ABSL_GUARDED_BY(mutex_) = Phase::kDown;
   // No stream for longer than an acquire should wait for one: refuse at once.
   bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;   // answers belong to nobody any more
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;  // the thread is to end
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;  // no other stream follows
   std::uint64_t generation_ ABSL_GUARDED_BY(mutex_) = 1;
   std::int64_t unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::Status last_error_ ABSL_GUARDED_BY(mutex_);
-
-  std::thread thread_;  // the last member: it uses all others
 };
 
 }  // namespace keypool::client

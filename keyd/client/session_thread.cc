@@ -1,4 +1,4 @@
-// The stream's own thread: opens the stream, reads it, keeps it written, and opens the next one.
+// The poller's side of the stream: opens it, reads it, keeps it written, and opens the next one.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,42 +11,12 @@
 namespace keypool::client {
 namespace {
 
-// How often acquires are looked through for those out of time, and a lost stream is tried again.
-constexpr absl::Duration kTick = absl::Milliseconds(50);
-constexpr absl::Duration kIdle = absl::Seconds(5);
 // How long acquires wait for a stream that is not there.
 constexpr absl::Duration kGrace = absl::Milliseconds(250);
 // The same when it is not known yet that nobody is there: a machine under load connects slowly.
 constexpr absl::Duration kGraceMax = absl::Seconds(1);
 
 }  // namespace
-
-void SessionStream::Run() {
-  Open();
-  bool shut = false;
-  while (true) {
-    bool busy = false;
-    {
-      MutexLock lock(&mutex_);
-      busy = phase_ != Phase::kUp || unanswered_ > 0;
-      if (stopping_ && phase_ == Phase::kDown && !alarm_set_ && !std::exchange(shut, true)) {
-        queue_.Shutdown();
-      }
-    }
-    void* tag = nullptr;
-    bool ok = false;
-    switch (queue_.AsyncNext(&tag, &ok, wire::After(busy ? kTick : kIdle))) {
-      case grpc::CompletionQueue::SHUTDOWN:
-        return;
-      case grpc::CompletionQueue::GOT_EVENT:
-        wire::Event::Dispatch(tag, ok);
-        break;
-      case grpc::CompletionQueue::TIMEOUT:
-        break;
-    }
-    if (busy && SystemClock().MonoNow() - ticked_at_ >= kTick) Tick();
-  }
-}
 
 void SessionStream::Open() {
   auto context = std::make_unique<grpc::ClientContext>();
@@ -55,7 +25,7 @@ void SessionStream::Open() {
   {
     MutexLock lock(&mutex_);
     if (stopping_) return;
-    rpc_ = stub_->PrepareAsyncSession(context.get(), &queue_);
+    rpc_ = stub_->PrepareAsyncSession(context.get(), poller_->queue());
     context_ = std::move(context);
     phase_ = Phase::kOpening;
   }
@@ -111,7 +81,7 @@ void SessionStream::Receive() {
     if (!answers.empty()) notify = Deliver(std::move(answers));
     if (closing_) {
       write = !writing_ && NextWrite();
-      if (Settled()) settled_.NotifyAll();
+      if (Settled()) changed_.NotifyAll();
     }
   }
   if (notify) notify_();
@@ -148,9 +118,15 @@ void SessionStream::OnCompanyTimer(bool) {
   {
     MutexLock lock(&mutex_);
     alarm_set_ = false;
-    if (outbox_.HasUnsentReports()) {
-      reports_due_ = true;
-      write = TakeWrite();
+    if (stopping_) changed_.NotifyAll();
+    if (outbox_.HasUnsentReports() && !stopping_) {
+      // What waited when the timer was set has gone with a later write; what waits now is younger.
+      if (writes_ != writes_at_alarm_) {
+        SetCompanyTimer();
+      } else {
+        reports_due_ = true;
+        write = TakeWrite();
+      }
     }
   }
   if (write) Write();
@@ -191,7 +167,7 @@ void SessionStream::OnFinish(bool) {
     phase_ = Phase::kDown;
     rpc_ = nullptr;  // lives in memory of the call, which goes with the context
     context_ = nullptr;
-    settled_.NotifyAll();
+    changed_.NotifyAll();
   }
   end_ = grpc::Status();
   down_since_ = SystemClock().MonoNow();
@@ -199,18 +175,21 @@ void SessionStream::OnFinish(bool) {
   if (was_useful_ && !Stopping()) Open();
 }
 
-void SessionStream::Tick() {
-  ticked_at_ = SystemClock().MonoNow();
+// Acquires out of time are for the owner to find; a lost stream is tried again.
+bool SessionStream::Tick() {
   bool notify = false;
   bool open = false;
+  bool again = false;
   {
     MutexLock lock(&mutex_);
     open = phase_ == Phase::kDown && !stopping_;
+    again = phase_ != Phase::kUp || unanswered_ > 0;
     if (unanswered_ > 0) notify = WantsNotify();
   }
   if (notify) notify_();
   if (open) Open();
-  GiveUpWaiting();
+  if (again) GiveUpWaiting();
+  return again;
 }
 
 // Acquires wait for a lost stream only a moment: their callers have a client that waits too.

@@ -28,11 +28,12 @@ constexpr char kModel[] = "gemini-2.5-flash";
 // The thread of one session.
 class Owner {
  public:
-  Owner(const std::string& address, const Load& load)
+  Owner(const std::string& address, const Load& load, std::shared_ptr<client::Poller> poller)
       : load_(load),
         session_(client::LeaseSession::Open(
             {.address = address,
-             .post = [this](std::function<void()> job) { Post(std::move(job)); }},
+             .post = [this](std::function<void()> job) { Post(std::move(job)); },
+             .poller = std::move(poller)},
             SystemClock())) {}
 
   Result Run() {
@@ -156,8 +157,9 @@ class UnaryLoop {
 Result RunSessions(const std::string& address, const Load& load) {
   std::vector<Result> results(static_cast<std::size_t>(load.sessions));
   std::vector<std::thread> threads;
+  const std::shared_ptr<client::Poller> poller = client::MakePoller();
   for (Result& result : results) {
-    threads.emplace_back([&] { result = Owner(address, load).Run(); });
+    threads.emplace_back([&] { result = Owner(address, load, poller).Run(); });
   }
   for (std::thread& thread : threads) thread.join();
   Result total;
