@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "keyd/base/log.h"
+#include "proxy/lease_client.h"
 
 namespace keypool::proxy {
 
@@ -49,8 +50,7 @@ Worker::Worker(Common& common, int listener, std::unique_ptr<TlsContext> tls)
       io_(1),
       wheel_(common.clock.MonoNow()),
       tls_(std::move(tls)),
-      leases_(std::make_unique<LeaseClient>(common.config.keyd_address, common.poller, io_,
-                                            common.clock)),
+      leases_(OpenLeaseSession(common.config.keyd_address, common.poller, io_, common.clock)),
       upstream_(io_, common.config.origin, tls_.get(), common.clock),
       admin_(common.keyd, io_),
       services_{common.config, common.clock, io_, wheel_, buffers_, upstream_, *leases_, admin_},

@@ -4,7 +4,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <boost/asio/io_context.hpp>
 #include <map>
 #include <memory>
 #include <string>
@@ -130,36 +129,26 @@ TEST(LeaseGuard, ReleasedReportIsTheCallersToDeliver) {
   EXPECT_EQ(report->facts.http_status, 429);
 }
 
-class StandingClock : public Clock {
- public:
-  absl::Time WallNow() const override { return absl::UnixEpoch(); }
-  MonoTime MonoNow() const override { return now; }
-  MonoTime now = MonoTime::FromNanoseconds(1'000'000'000'000);
-};
-
 class AcquireWaitTest : public testing::Test {
  protected:
-  StandingClock clock_;
-  boost::asio::io_context io_;
   Wakeup wakeup_;
-  RecordingSession* session_ = new RecordingSession;
-  LeaseClient leases_{std::unique_ptr<client::LeaseSession>(session_), io_, clock_};
+  RecordingSession session_;
 };
 
 TEST_F(AcquireWaitTest, HandsOverTheAnswer) {
-  AcquireWait wait(leases_, {}, &wakeup_);
+  AcquireWait wait(session_, {}, &wakeup_);
   EXPECT_FALSE(wait.Done());
-  session_->Answer(1, client::AcquireResult(Grant()));
+  session_.Answer(1, client::AcquireResult(Grant()));
   ASSERT_TRUE(wait.Done());
   const auto result = wait.Take();
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(std::get<client::LeaseGrant>(*result).lease, LeaseId(7));
-  EXPECT_TRUE(session_->cancelled.empty());
+  EXPECT_TRUE(session_.cancelled.empty());
 }
 
 TEST_F(AcquireWaitTest, DestroyedBeforeTheAnswerCancels) {
-  { const AcquireWait wait(leases_, {}, &wakeup_); }
-  EXPECT_THAT(session_->cancelled, testing::ElementsAre(1u));
+  { const AcquireWait wait(session_, {}, &wakeup_); }
+  EXPECT_THAT(session_.cancelled, testing::ElementsAre(1u));
 }
 
 TEST_F(AcquireWaitTest, ReportThatWentAlongSurvivesAFailure) {
@@ -167,62 +156,23 @@ TEST_F(AcquireWaitTest, ReportThatWentAlongSurvivesAFailure) {
   options.previous.emplace();
   options.previous->lease = LeaseId(5);
   {
-    AcquireWait wait(leases_, options, &wakeup_);
-    session_->Answer(1, absl::UnavailableError("gone"));
+    AcquireWait wait(session_, options, &wakeup_);
+    session_.Answer(1, absl::UnavailableError("gone"));
   }
-  ASSERT_EQ(session_->reports.size(), 1u);
-  EXPECT_EQ(session_->reports[0].lease, LeaseId(5));
-  { const AcquireWait cancelled(leases_, options, &wakeup_); }
-  EXPECT_EQ(session_->reports.size(), 2u);
+  ASSERT_EQ(session_.reports.size(), 1u);
+  EXPECT_EQ(session_.reports[0].lease, LeaseId(5));
+  { const AcquireWait cancelled(session_, options, &wakeup_); }
+  EXPECT_EQ(session_.reports.size(), 2u);
 }
 
 TEST_F(AcquireWaitTest, ReportThatKeydGotIsNotSentAgain) {
   client::AcquireOptions options;
   options.previous.emplace();
   {
-    AcquireWait wait(leases_, options, &wakeup_);
-    session_->Answer(1,
-                     client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
+    AcquireWait wait(session_, options, &wakeup_);
+    session_.Answer(1, client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
   }
-  EXPECT_TRUE(session_->reports.empty());
-}
-
-TEST_F(AcquireWaitTest, AfterAPauseGoesOutAtOnce) {
-  const AcquireWait first(leases_, {}, &wakeup_);
-  EXPECT_EQ(session_->acquires.size(), 1u);
-  clock_.now = clock_.now + LeaseClient::kGather;
-  const AcquireWait second(leases_, {}, &wakeup_);
-  EXPECT_EQ(session_->acquires.size(), 2u);
-}
-
-TEST_F(AcquireWaitTest, ThoseRightBehindGatherAndGoTogether) {
-  const AcquireWait first(leases_, {}, &wakeup_);
-  const AcquireWait second(leases_, {}, &wakeup_);
-  const AcquireWait third(leases_, {}, &wakeup_);
-  EXPECT_EQ(session_->acquires.size(), 1u);
-  io_.run();  // until nothing is due any more
-  EXPECT_EQ(session_->acquires.size(), 3u);
-}
-
-TEST_F(AcquireWaitTest, AFullBatchDoesNotWait) {
-  const AcquireWait first(leases_, {}, &wakeup_);
-  std::vector<std::unique_ptr<AcquireWait>> more;
-  for (std::size_t i = 0; i < LeaseClient::kGatheredMax; ++i) {
-    EXPECT_EQ(session_->acquires.size(), 1u);
-    more.push_back(std::make_unique<AcquireWait>(leases_, client::AcquireOptions(), &wakeup_));
-  }
-  EXPECT_EQ(session_->acquires.size(), 1 + LeaseClient::kGatheredMax);
-}
-
-TEST_F(AcquireWaitTest, DestroyedWhileItGathersIsNeverAsked) {
-  client::AcquireOptions with_report;
-  with_report.previous.emplace();
-  const AcquireWait first(leases_, {}, &wakeup_);
-  { const AcquireWait second(leases_, with_report, &wakeup_); }
-  io_.run();
-  EXPECT_EQ(session_->acquires.size(), 1u);
-  EXPECT_TRUE(session_->cancelled.empty());
-  EXPECT_EQ(session_->reports.size(), 1u);
+  EXPECT_TRUE(session_.reports.empty());
 }
 
 }  // namespace
