@@ -81,6 +81,8 @@ class Exchange {
   bool MayHaveBeenStale() const { return reused_ && !answer_.Begun(); }
   // Part of a streamed body was not taken from the client.
   bool BodyLeftUnread() const { return body_left_unread_; }
+  // Payload of a streamed body that was sent.
+  std::uint64_t streamed_bytes() const { return streamed_bytes_; }
   // For kNoConnection, kSilent and kSpoolFailed: what was wrong, for people.
   const std::string& problem() const { return problem_; }
 
@@ -115,6 +117,7 @@ class Exchange {
   std::string_view method_;
   std::string problem_;
   std::uint64_t bytes_sent_ = 0;
+  std::uint64_t streamed_bytes_ = 0;
   bool reused_ = false;
   bool body_left_unread_ = false;
   bool whole_request_sent_ = false;

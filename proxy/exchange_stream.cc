@@ -79,6 +79,7 @@ Task<Exchange::SendEnd> Exchange::SendStreamed(const Outgoing& out, std::string_
     if (sent != SendEnd::kSent) co_return sent;
     head = {};
     client.Consume(step->consumed);
+    streamed_bytes_ += step->data.size();
   }
   body_left_unread_ = false;
   client.Watch();

@@ -62,6 +62,7 @@ struct Session::Request {
   ProjectId project;
   int status = 0;  // that the client got
   std::uint64_t payload_bytes = 0;
+  std::uint64_t streamed_bytes = 0;
   std::string_view outcome;  // empty: there was no request
 
   LeaseGuard lease;
@@ -265,6 +266,7 @@ Task<Session::End> Session::Forward(Request& request) {
       co_await request.exchange->Run(out, request.fresh_connection, &request.lease);
   if (request.plan.body == BodyPlan::kStream) {
     request.body_taken = !request.exchange->BodyLeftUnread();
+    request.streamed_bytes = request.exchange->streamed_bytes();
   }
   if (request.lease.Sent()) ++request.attempts;
   if (end != ExchangeEnd::kAnswered) co_return co_await OnNoAnswer(request, end);
@@ -371,17 +373,18 @@ Session::After Session::Left(Request& request, std::string_view outcome) {
 void Session::LogDone(const Request& request) const {
   if (request.outcome.empty() || !log::Enabled(log::Level::kInfo)) return;
   const std::string_view target = request.head.target;
+  const std::string key = request.key == KeyId() ? std::string() : ToString(request.key);
   log::Info("request_done",
             {{"method", request.head.method},
              {"path", target.substr(0, target.find('?'))},
              {"status", request.status},
              {"outcome", request.outcome},
              {"lease", request.lease_id.value()},
-             {"key", ToString(request.key)},
+             {"key", key},
              {"project", request.project.value()},
              {"model", request.command.model},
              {"attempts", request.attempts},
-             {"bytes_in", request.body.size()},
+             {"bytes_in", request.body.size() + request.streamed_bytes},
              {"bytes_out", request.payload_bytes},
              {"ms", absl::ToInt64Milliseconds(services_.clock.MonoNow() - request.started)}});
 }

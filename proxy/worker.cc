@@ -93,8 +93,9 @@ void Worker::Accept() {
   if (listening_ == nullptr) return;
   for (int i = 0; i < kAcceptBatch; ++i) {
     if (common_.connections.load(std::memory_order_relaxed) >= common_.config.max_connections) {
-      log::Warning("connections_full", {{"max_connections", common_.config.max_connections}});
-      PauseAccepting();
+      if (!PauseAccepting()) {
+        log::Warning("connections_full", {{"max_connections", common_.config.max_connections}});
+      }
       return;
     }
     if (!AcceptOne()) break;
@@ -113,11 +114,12 @@ bool Worker::AcceptOne() {
     if (errno == EINTR || errno == ECONNABORTED) return true;
     if (errno != EAGAIN && errno != EWOULDBLOCK) {
       // Out of descriptors or memory: trying again at once would only burn the processor.
-      log::Warning("accept_failed", {{"problem", std::generic_category().message(errno)}});
-      PauseAccepting();
+      const std::string problem = std::generic_category().message(errno);
+      if (!PauseAccepting()) log::Warning("accept_failed", {{"problem", problem}});
     }
     return false;
   }
+  pause_told_ = false;
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   common_.connections.fetch_add(1, std::memory_order_relaxed);
@@ -129,8 +131,11 @@ bool Worker::AcceptOne() {
   return true;
 }
 
-// Until the next tick.
-void Worker::PauseAccepting() { accepting_paused_ = true; }
+// Until the next tick. True: it was paused before, and nothing was accepted since.
+bool Worker::PauseAccepting() {
+  accepting_paused_ = true;
+  return std::exchange(pause_told_, true);
+}
 
 void Worker::ScheduleTick() {
   ticker_.expires_after(std::chrono::nanoseconds(absl::ToInt64Nanoseconds(TimerWheel::kTick)));

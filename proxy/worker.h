@@ -56,7 +56,7 @@ class Worker {
 
   void Accept();
   bool AcceptOne();
-  void PauseAccepting();
+  bool PauseAccepting();
   void OnTick();
   void ScheduleTick();
   void Retire(Session* session);
@@ -78,6 +78,7 @@ class Worker {
   boost::asio::steady_timer ticker_;
   std::uint64_t ticks_ = 0;
   bool accepting_paused_ = false;
+  bool pause_told_ = false;  // in the log
   absl::flat_hash_map<Session*, std::unique_ptr<Session>> sessions_;
   std::vector<std::unique_ptr<Session>> retired_;  // have ended, and wait to be destroyed
 };
