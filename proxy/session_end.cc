@@ -1,0 +1,173 @@
+// How requests end: relayed, refused, or left by their client.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "keyd/base/log.h"
+#include "proxy/answer_facts.h"
+#include "proxy/refusals.h"
+#include "proxy/relay.h"
+#include "proxy/respond.h"
+#include "proxy/session.h"
+#include "proxy/session_request.h"
+
+namespace keypool::proxy {
+namespace {
+
+// A lease that came too late is given back and another one asked for, this often.
+constexpr int kLateMax = 3;
+
+bool IsIdempotent(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
+         method == "DELETE";
+}
+
+}  // namespace
+
+Task<Session::After> Session::RelayAnswer(Request& request) {
+  Exchange& exchange = *request.exchange;
+  const ResponseHead& head = exchange.answer().head();
+  if (head.status >= 400 && request.lease.Open()) {
+    const Interrupt interrupt = co_await KeepPayload(client_, exchange);
+    request.lease.Settle(DescribeAnswer(head, exchange.answer().kept));
+    if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
+  }
+  ClientHeadOptions options;
+  options.body = ClientFraming(head, request.head.minor_version);
+  options.client_minor_version = request.head.minor_version;
+  options.keep_alive = request.keep_alive && request.body_taken && !services_.stopping &&
+                       options.body.framing != Framing::kToClose;
+  const RelayResult relayed = co_await Relay(client_, exchange, options);
+  request.status = head.status;
+  request.payload_bytes = relayed.payload_bytes;
+  AnswerFacts facts;
+  facts.http_status = head.status;
+  request.lease.Settle(std::move(facts));
+  switch (relayed.end) {
+    case RelayEnd::kComplete:
+      exchange.Finish();
+      request.outcome = head.status < 400 ? "ok" : "upstream_error";
+      co_return options.keep_alive ? After::kKeepAlive : After::kLinger;
+    case RelayEnd::kClientGone:
+      co_return Left(request, "client_gone");
+    case RelayEnd::kClientStalled:
+      co_return Left(request, "client_stalled");
+    case RelayEnd::kUpstreamCut:
+    case RelayEnd::kUpstreamSilent:
+      break;
+  }
+  request.outcome = relayed.end == RelayEnd::kUpstreamCut ? "upstream_cut" : "upstream_silent";
+  co_return options.body.framing == Framing::kToClose ? After::kReset : After::kClose;
+}
+
+Task<Session::End> Session::DescribeFailure(Request& request) {
+  Exchange& exchange = *request.exchange;
+  const std::int64_t retries_max = services_.config.max_retries;
+  if (retries_max == 0 || request.plan.body == BodyPlan::kStream) {
+    co_return co_await RelayAnswer(request);
+  }
+  const Interrupt interrupt = co_await KeepPayload(client_, exchange);
+  AnswerFacts facts = DescribeAnswer(exchange.answer().head(), exchange.answer().kept);
+  if (exchange.answer().complete) exchange.Finish();
+  if (interrupt == Interrupt::kGone || request.attempts > retries_max) {
+    const absl::Duration delay = std::max(services_.config.retry_delay, absl::Seconds(1));
+    request.lease.Settle(std::move(facts));
+    if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
+    const ErrorAnswer error = ForRetriesUsedUp(request.attempts, delay);
+    co_return co_await Refuse(request, error, "retries_used_up");
+  }
+  request.command.exclude_keys.push_back(request.key);
+  request.previous = request.lease.Release(std::move(facts));
+  co_return std::nullopt;
+}
+
+Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) {
+  if (refusal.reason == RefusalReason::kNotRetryable && request.exchange.has_value()) {
+    co_return co_await RelayAnswer(request);
+  }
+  const ProxyConfig& config = services_.config;
+  const bool quota =
+      refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
+  if (!quota || !refusal.retry_after.has_value() || *refusal.retry_after > config.retry_delay ||
+      request.waits >= config.max_retries) {
+    const ErrorAnswer error =
+        ForRefusal(refusal, request.command.model, std::max(config.retry_delay, absl::Seconds(1)));
+    co_return co_await Refuse(request, error, quota ? "exhausted" : "refused");
+  }
+  ++request.waits;
+  request.command.exclude_keys.clear();  // by then they may be the ones that are free again
+  client_.SetDeadline(*refusal.retry_after);
+  for (;;) {
+    const Interrupt interrupt = client_.Interrupted();
+    if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
+    if (interrupt == Interrupt::kTimeout) break;
+    co_await client_.wakeup().Wait();
+  }
+  co_return std::nullopt;
+}
+
+Task<Session::End> Session::OnNoAnswer(Request& request, ExchangeEnd end) {
+  request.lease.Settle({});
+  if (end == ExchangeEnd::kClientGone) co_return Left(request, "client_gone");
+  if (end == ExchangeEnd::kLate && ++request.lates <= kLateMax) co_return std::nullopt;
+  // Another lease for another try: upstream may have seen the first one.
+  if (end == ExchangeEnd::kBroken && request.exchange->MayHaveBeenStale() &&
+      !request.fresh_connection && IsIdempotent(request.head.method)) {
+    request.fresh_connection = true;
+    co_return std::nullopt;
+  }
+  const std::string problem = request.exchange->problem();
+  log::Warning("upstream_failed", {{"lease", request.lease_id.value()}, {"problem", problem}});
+  const ErrorAnswer error = ForExchange(end, problem, services_.config.origin.authority);
+  co_return co_await Refuse(request, error, "upstream_failed");
+}
+
+Task<Session::After> Session::Refuse(Request& request, const ErrorAnswer& error,
+                                     std::string_view outcome) {
+  const bool keep_alive = MayKeepAlive(request);
+  const AnswerTo to = {request.plan.error_shape, request.head.method == "HEAD", keep_alive};
+  request.status = error.http_status;
+  const Interrupt interrupt = co_await RespondError(client_, services_.clock, error, to);
+  if (interrupt != Interrupt::kNone) co_return Left(request, "client_gone");
+  request.outcome = outcome;
+  co_return keep_alive ? After::kKeepAlive : After::kLinger;
+}
+
+Task<Session::After> Session::RefuseBad(Request& request, std::string_view problem) {
+  ErrorAnswer error;
+  error.http_status = 400;
+  error.message = problem;
+  co_return co_await Refuse(request, error, "bad_request");
+}
+
+// After an answer of our own, which does not tell an HTTP/1.0 client that the connection stays.
+bool Session::MayKeepAlive(const Request& request) const {
+  return request.keep_alive && request.body_taken && request.head.minor_version == 1 &&
+         !services_.stopping;
+}
+
+Session::After Session::Left(Request& request, std::string_view outcome) {
+  request.outcome = outcome;
+  return After::kClose;
+}
+
+void Session::LogDone(const Request& request) const {
+  if (request.outcome.empty() || !log::Enabled(log::Level::kInfo)) return;
+  const std::string_view target = request.head.target;
+  const std::string key = request.key == KeyId() ? std::string() : ToString(request.key);
+  log::Info("request_done",
+            {{"method", request.head.method},
+             {"path", target.substr(0, target.find('?'))},
+             {"status", request.status},
+             {"outcome", request.outcome},
+             {"lease", request.lease_id.value()},
+             {"key", key},
+             {"project", request.project.value()},
+             {"model", request.command.model},
+             {"attempts", request.attempts},
+             {"bytes_in", request.body.size() + request.streamed_bytes},
+             {"bytes_out", request.payload_bytes},
+             {"ms", absl::ToInt64Milliseconds(services_.clock.MonoNow() - request.started)}});
+}
+
+}  // namespace keypool::proxy
