@@ -5,11 +5,11 @@
 #include <utility>
 
 namespace keypool::proxy {
+namespace {
 
-std::unique_ptr<client::LeaseSession> OpenLeaseSession(const std::string& address,
-                                                       std::shared_ptr<client::Poller> poller,
-                                                       boost::asio::io_context& io,
-                                                       const Clock& clock) {
+std::unique_ptr<client::LeaseSession> OpenSession(const std::string& address,
+                                                  std::shared_ptr<client::Poller> poller,
+                                                  boost::asio::io_context& io, const Clock& clock) {
   client::LeaseSessionOptions options;
   options.address = address;
   options.poller = std::move(poller);
@@ -17,25 +17,68 @@ std::unique_ptr<client::LeaseSession> OpenLeaseSession(const std::string& addres
   return client::LeaseSession::Open(std::move(options), clock);
 }
 
-AcquireWait::AcquireWait(client::LeaseSession& leases, client::AcquireOptions options,
-                         Wakeup* wakeup)
+}  // namespace
+
+LeaseClient::LeaseClient(const std::string& address, std::shared_ptr<client::Poller> poller,
+                         boost::asio::io_context& io, const Clock& clock)
+    : LeaseClient(OpenSession(address, std::move(poller), io, clock), clock) {}
+
+LeaseClient::LeaseClient(std::unique_ptr<client::LeaseSession> session, const Clock& clock)
+    : clock_(clock), session_(std::move(session)) {}
+
+void LeaseClient::Tick() {
+  const MonoTime now = clock_.MonoNow();
+  absl::erase_if(stocks_, [now](auto& entry) {
+    entry.second->Tick(now);
+    return entry.second->Unused(now);
+  });
+}
+
+LeaseStock* LeaseClient::Stock(const AcquireCommand& command) {
+  Name name(command.kind, command.model);
+  const auto found = stocks_.find(name);
+  if (found != stocks_.end()) return found->second.get();
+  if (stocks_.size() >= kStocksMax) return nullptr;
+  auto stock =
+      std::make_unique<LeaseStock>(*session_, command.kind, command.model, clock_.MonoNow());
+  return stocks_.emplace(std::move(name), std::move(stock)).first->second.get();
+}
+
+AcquireWait::AcquireWait(LeaseClient& leases, client::AcquireOptions options, Wakeup* wakeup)
     : leases_(leases), wakeup_(wakeup), previous_(options.previous) {
-  number_ =
-      leases_.Acquire(std::move(options), [this](absl::StatusOr<client::AcquireResult> result) {
-        if (!result.ok()) ReportByItself();
-        result_ = std::move(result);
-        wakeup_->Notify();
-      });
+  const AcquireCommand& command = options.command;
+  const bool plain =
+      !previous_.has_value() && command.exclude_keys.empty() && command.exclude_projects.empty();
+  if (plain) stock_ = leases_.Stock(command);
+  if (stock_ != nullptr) {
+    stock_->Take(this, leases_.clock_.MonoNow());
+    return;
+  }
+  number_ = leases_.session().Acquire(
+      std::move(options),
+      [this](absl::StatusOr<client::AcquireResult> result) { OnLease(std::move(result)); });
+}
+
+void AcquireWait::OnLease(absl::StatusOr<client::AcquireResult> result) {
+  if (!result.ok()) ReportByItself();
+  result_ = std::move(result);
+  wakeup_->Notify();
 }
 
 AcquireWait::~AcquireWait() {
   if (Done()) return;
-  leases_.Cancel(number_);
+  if (stock_ != nullptr) {
+    stock_->Leave(this);
+  } else {
+    leases_.session().Cancel(number_);
+  }
   ReportByItself();
 }
 
 void AcquireWait::ReportByItself() {
-  if (previous_.has_value()) leases_.Report(*std::exchange(previous_, std::nullopt));
+  if (previous_.has_value()) {
+    leases_.session().Report(*std::exchange(previous_, std::nullopt));
+  }
 }
 
 }  // namespace keypool::proxy

@@ -3,25 +3,57 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "keyd/base/clock.h"
 #include "keyd/client/lease_session.h"
+#include "proxy/lease_stock.h"
 #include "proxy/wakeup.h"
 
 namespace keypool::proxy {
 
-// One Session stream to keyd whose callbacks run on the thread of `io`. `poller` serves the streams
-// of all threads.
-std::unique_ptr<client::LeaseSession> OpenLeaseSession(const std::string& address,
-                                                       std::shared_ptr<client::Poller> poller,
-                                                       boost::asio::io_context& io,
-                                                       const Clock& clock);
+class AcquireWait;
+
+// The leases of one thread: a Session stream to keyd, and stocks for what is needed very often.
+class LeaseClient {
+ public:
+  // A stream to keyd at `address`, whose callbacks run on the thread of `io`. `poller` serves the
+  // streams of all threads.
+  LeaseClient(const std::string& address, std::shared_ptr<client::Poller> poller,
+              boost::asio::io_context& io, const Clock& clock);
+  // The same over any session.
+  LeaseClient(std::unique_ptr<client::LeaseSession> session, const Clock& clock);
+  // Gives the stocks back, and sends the last reports.
+  ~LeaseClient() = default;
+  LeaseClient(const LeaseClient&) = delete;
+  LeaseClient& operator=(const LeaseClient&) = delete;
+
+  // For reports.
+  client::LeaseSession& session() { return *session_; }
+  // To be called a few times a second.
+  void Tick();
+
+ private:
+  friend class AcquireWait;
+  // Kinds and models that are looked after at a time; more are asked for one by one.
+  static constexpr std::size_t kStocksMax = 64;
+  using Name = std::pair<Kind, std::string>;
+
+  // Null when there are too many.
+  LeaseStock* Stock(const AcquireCommand& command);
+
+  const Clock& clock_;
+  std::unique_ptr<client::LeaseSession> session_;
+  absl::flat_hash_map<Name, std::unique_ptr<LeaseStock>> stocks_;
+};
 
 // One Acquire that a session waits for:
 //
@@ -32,10 +64,10 @@ std::unique_ptr<client::LeaseSession> OpenLeaseSession(const std::string& addres
 // Destroyed before its answer, it cancels: a grant that comes later goes back unsent. The report
 // that went along (AcquireOptions::previous) is not lost when keyd did not answer: it is sent by
 // itself then. Reports are idempotent.
-class AcquireWait {
+class AcquireWait final : private LeaseTaker {
  public:
   // `leases` and `wakeup` must outlive it.
-  AcquireWait(client::LeaseSession& leases, client::AcquireOptions options, Wakeup* wakeup);
+  AcquireWait(LeaseClient& leases, client::AcquireOptions options, Wakeup* wakeup);
   ~AcquireWait();
   AcquireWait(const AcquireWait&) = delete;
   AcquireWait& operator=(const AcquireWait&) = delete;
@@ -45,11 +77,13 @@ class AcquireWait {
   absl::StatusOr<client::AcquireResult> Take() { return *std::move(result_); }
 
  private:
+  void OnLease(absl::StatusOr<client::AcquireResult> result) override;
   void ReportByItself();
 
-  client::LeaseSession& leases_;
+  LeaseClient& leases_;
   Wakeup* wakeup_;
   std::optional<ReportCommand> previous_;
+  LeaseStock* stock_ = nullptr;  // null: asked for by itself, as number_
   std::uint64_t number_ = 0;
   std::optional<absl::StatusOr<client::AcquireResult>> result_;
 };

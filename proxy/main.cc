@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   if (parsed.next == keypool::Settings::Next::kExit) return parsed.exit_code;
   keypool::proxy::Derive(&config);
 
+  keypool::proxy::Server::BlockSignals();
   keypool::log::Start(config.level);
   std::signal(SIGPIPE, SIG_IGN);
   RaiseDescriptorLimit();

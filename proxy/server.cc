@@ -1,12 +1,13 @@
 #include "proxy/server.h"
 
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cerrno>
 #include <chrono>
@@ -17,6 +18,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "keyd/base/assert.h"
 #include "keyd/base/log.h"
 
 namespace keypool::proxy {
@@ -50,6 +52,22 @@ absl::StatusOr<int> Bind(asio::ip::tcp::endpoint* endpoint, Sharing sharing) {
     ::close(fd);
     return CannotListen(*endpoint, std::generic_category().message(error));
   }
+  return fd;
+}
+
+sigset_t StopSignals() {
+  sigset_t stop;
+  sigemptyset(&stop);
+  sigaddset(&stop, SIGINT);
+  sigaddset(&stop, SIGTERM);
+  return stop;
+}
+
+// Signals as a descriptor: no handler runs in a thread of gRPC's or in the middle of anything.
+int OpenSignals() {
+  const sigset_t stop = StopSignals();
+  const int fd = ::signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
+  KP_ASSERT(fd >= 0);
   return fd;
 }
 
@@ -110,11 +128,16 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(const ProxyConfig& config,
   return server;
 }
 
+void Server::BlockSignals() {
+  const sigset_t stop = StopSignals();
+  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+}
+
 void Server::Run() {
   asio::io_context control(1);
   std::size_t running = workers_.size();
   std::vector<std::thread> threads;
-  asio::signal_set signals(control, SIGINT, SIGTERM);
+  asio::posix::stream_descriptor signals(control, OpenSignals());
   asio::steady_timer grace(control);
 
   const auto end_now = [this] {
@@ -122,8 +145,9 @@ void Server::Run() {
   };
   bool stopping = false;
   std::function<void()> await_signal = [&] {
-    signals.async_wait([&](const boost::system::error_code& error, int) {
-      if (error) return;
+    signals.async_wait(signals.wait_read, [&](const boost::system::error_code& error) {
+      signalfd_siginfo received;
+      if (error || ::read(signals.native_handle(), &received, sizeof(received)) <= 0) return;
       if (std::exchange(stopping, true)) {
         log::Warning("proxy_stopping_now");
         end_now();

@@ -16,6 +16,9 @@ namespace keypool::proxy {
 
 class Server {
  public:
+  // Lets SIGTERM and SIGINT wait for Run. To be called before the first thread, which inherits it.
+  static void BlockSignals();
+
   // Listens with one socket for each thread. `config` and `clock` must outlive it. Errors:
   // UNAVAILABLE (the address cannot be listened on: HOST and PORT are named), those of
   // Worker::Create.

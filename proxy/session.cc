@@ -4,7 +4,6 @@
 
 #include "keyd/base/log.h"
 #include "proxy/body_model_scan.h"
-#include "proxy/lease_client.h"
 #include "proxy/read_body.h"
 #include "proxy/refusals.h"
 #include "proxy/request_head.h"
@@ -177,7 +176,7 @@ Task<Session::End> Session::AcquireLease(Request& request) {
   request.lease_id = grant.lease;
   request.key = grant.key;
   request.project = grant.project;
-  request.lease = LeaseGuard(services_.leases, std::move(grant), request.command.model);
+  request.lease = LeaseGuard(services_.leases.session(), std::move(grant), request.command.model);
   co_return std::nullopt;
 }
 

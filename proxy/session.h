@@ -10,12 +10,12 @@
 #include <string_view>
 
 #include "keyd/base/clock.h"
-#include "keyd/client/lease_session.h"
 #include "proxy/admin_http.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/client_connection.h"
 #include "proxy/config.h"
 #include "proxy/exchange.h"
+#include "proxy/lease_client.h"
 #include "proxy/respond.h"
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
@@ -33,7 +33,7 @@ struct Services {
   TimerWheel& wheel;
   BufferPool& buffers;
   UpstreamPool& upstream;
-  client::LeaseSession& leases;
+  LeaseClient& leases;
   AdminHttp& admin;
   bool stopping = false;  // no new requests; answers end their connection
 };

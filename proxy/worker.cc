@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "keyd/base/log.h"
-#include "proxy/lease_client.h"
 
 namespace keypool::proxy {
 
@@ -50,7 +49,8 @@ Worker::Worker(Common& common, int listener, std::unique_ptr<TlsContext> tls)
       io_(1),
       wheel_(common.clock.MonoNow()),
       tls_(std::move(tls)),
-      leases_(OpenLeaseSession(common.config.keyd_address, common.poller, io_, common.clock)),
+      leases_(std::make_unique<LeaseClient>(common.config.keyd_address, common.poller, io_,
+                                            common.clock)),
       upstream_(io_, common.config.origin, tls_.get(), common.clock),
       admin_(common.keyd, io_),
       services_{common.config, common.clock, io_, wheel_, buffers_, upstream_, *leases_, admin_},
@@ -146,6 +146,7 @@ void Worker::ScheduleTick() {
 
 void Worker::OnTick() {
   wheel_.Advance(common_.clock.MonoNow());
+  leases_->Tick();
   if (++ticks_ % kTicksASecond == 0) upstream_.Tick();
   if (std::exchange(accepting_paused_, false)) Accept();
   ScheduleTick();

@@ -17,6 +17,7 @@
 #include "proxy/admin_http.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/config.h"
+#include "proxy/lease_client.h"
 #include "proxy/session.h"
 #include "proxy/socket.h"
 #include "proxy/timer_wheel.h"
@@ -69,7 +70,7 @@ class Worker {
   TimerWheel wheel_;
   BufferPool buffers_;
   std::unique_ptr<TlsContext> tls_;
-  std::unique_ptr<client::LeaseSession> leases_;
+  std::unique_ptr<LeaseClient> leases_;
   UpstreamPool upstream_;
   AdminHttp admin_;
   Services services_;
