@@ -4,54 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "proxy/lease_client.h"
+#include "tests/unit/proxy/recording_session.h"
 
 namespace keypool::proxy {
 namespace {
-
-class RecordingSession : public client::LeaseSession {
- public:
-  std::uint64_t Acquire(client::AcquireOptions options, Callback done) override {
-    acquires.push_back(std::move(options));
-    waiting[++last] = std::move(done);
-    return last;
-  }
-  void Cancel(std::uint64_t acquire) override {
-    cancelled.push_back(acquire);
-    waiting.erase(acquire);
-  }
-  void Report(ReportCommand report) override { reports.push_back(std::move(report)); }
-  bool Connected() const override { return true; }
-  std::uint64_t ReportsDropped() const override { return 0; }
-
-  void Answer(std::uint64_t acquire, absl::StatusOr<client::AcquireResult> result) {
-    const Callback done = std::move(waiting.at(acquire));
-    waiting.erase(acquire);
-    done(std::move(result));
-  }
-
-  std::uint64_t last = 0;
-  std::map<std::uint64_t, Callback> waiting;
-  std::vector<client::AcquireOptions> acquires;
-  std::vector<std::uint64_t> cancelled;
-  std::vector<ReportCommand> reports;
-};
-
-client::LeaseGrant Grant() {
-  client::LeaseGrant grant;
-  grant.lease = LeaseId(7);
-  grant.epoch = Epoch(3);
-  grant.key = KeyId(2);
-  grant.secret = std::make_shared<const Secret>("AIza-not-a-real-key");
-  grant.project = ProjectId("p");
-  return grant;
-}
 
 AnswerFacts Facts(int status) {
   AnswerFacts facts;
@@ -132,47 +94,79 @@ TEST(LeaseGuard, ReleasedReportIsTheCallersToDeliver) {
 class AcquireWaitTest : public testing::Test {
  protected:
   Wakeup wakeup_;
-  RecordingSession session_;
+  RecordingSession* session_ = new RecordingSession;
+  LeaseClient leases_{std::unique_ptr<client::LeaseSession>(session_), SystemClock()};
 };
 
-TEST_F(AcquireWaitTest, HandsOverTheAnswer) {
-  AcquireWait wait(session_, {}, &wakeup_);
-  EXPECT_FALSE(wait.Done());
-  session_.Answer(1, client::AcquireResult(Grant()));
-  ASSERT_TRUE(wait.Done());
-  const auto result = wait.Take();
-  ASSERT_TRUE(result.ok());
-  EXPECT_EQ(std::get<client::LeaseGrant>(*result).lease, LeaseId(7));
-  EXPECT_TRUE(session_.cancelled.empty());
-}
-
-TEST_F(AcquireWaitTest, DestroyedBeforeTheAnswerCancels) {
-  { const AcquireWait wait(session_, {}, &wakeup_); }
-  EXPECT_THAT(session_.cancelled, testing::ElementsAre(1u));
-}
-
-TEST_F(AcquireWaitTest, ReportThatWentAlongSurvivesAFailure) {
+// An acquire that no stock can serve: a second attempt.
+client::AcquireOptions WithReport() {
   client::AcquireOptions options;
   options.previous.emplace();
   options.previous->lease = LeaseId(5);
-  {
-    AcquireWait wait(session_, options, &wakeup_);
-    session_.Answer(1, absl::UnavailableError("gone"));
+  return options;
+}
+
+TEST_F(AcquireWaitTest, HandsOverTheAnswer) {
+  for (const client::AcquireOptions& options : {client::AcquireOptions(), WithReport()}) {
+    AcquireWait wait(leases_, options, &wakeup_);
+    EXPECT_FALSE(wait.Done());
+    session_->Answer(session_->last, client::AcquireResult(Grant()));
+    ASSERT_TRUE(wait.Done());
+    const auto result = wait.Take();
+    ASSERT_TRUE(result.ok());
+    EXPECT_EQ(std::get<client::LeaseGrant>(*result).lease, LeaseId(7));
   }
-  ASSERT_EQ(session_.reports.size(), 1u);
-  EXPECT_EQ(session_.reports[0].lease, LeaseId(5));
-  { const AcquireWait cancelled(session_, options, &wakeup_); }
-  EXPECT_EQ(session_.reports.size(), 2u);
+  EXPECT_TRUE(session_->cancelled.empty());
+  EXPECT_TRUE(session_->reports.empty());
+}
+
+TEST_F(AcquireWaitTest, SecondAttemptThatIsGivenUpIsCancelled) {
+  { const AcquireWait wait(leases_, WithReport(), &wakeup_); }
+  EXPECT_THAT(session_->cancelled, testing::ElementsAre(1u));
+}
+
+TEST_F(AcquireWaitTest, FirstAttemptThatIsGivenUpLeavesItsLeaseToTheNext) {
+  { const AcquireWait wait(leases_, {}, &wakeup_); }
+  session_->Answer(1, client::AcquireResult(Grant(11)));
+  AcquireWait next(leases_, {}, &wakeup_);
+  ASSERT_TRUE(next.Done());
+  EXPECT_EQ(std::get<client::LeaseGrant>(*next.Take()).lease, LeaseId(11));
+}
+
+TEST_F(AcquireWaitTest, ReportThatWentAlongSurvivesAFailure) {
+  {
+    AcquireWait wait(leases_, WithReport(), &wakeup_);
+    session_->Answer(1, absl::UnavailableError("gone"));
+  }
+  ASSERT_EQ(session_->reports.size(), 1u);
+  EXPECT_EQ(session_->reports[0].lease, LeaseId(5));
+  { const AcquireWait cancelled(leases_, WithReport(), &wakeup_); }
+  EXPECT_EQ(session_->reports.size(), 2u);
 }
 
 TEST_F(AcquireWaitTest, ReportThatKeydGotIsNotSentAgain) {
-  client::AcquireOptions options;
-  options.previous.emplace();
   {
-    AcquireWait wait(session_, options, &wakeup_);
-    session_.Answer(1, client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
+    AcquireWait wait(leases_, WithReport(), &wakeup_);
+    session_->Answer(1,
+                     client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
   }
-  EXPECT_TRUE(session_.reports.empty());
+  EXPECT_TRUE(session_->reports.empty());
+}
+
+TEST_F(AcquireWaitTest, ManyModelsAreServedAllTheSame) {
+  std::vector<std::unique_ptr<AcquireWait>> waits;
+  for (int i = 0; i < 200; ++i) {
+    client::AcquireOptions options;
+    options.command.model = "model-" + std::to_string(i);
+    waits.push_back(std::make_unique<AcquireWait>(leases_, options, &wakeup_));
+  }
+  ASSERT_EQ(session_->acquires.size(), 200u);
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_EQ(session_->acquires[static_cast<std::size_t>(i)].command.model,
+              "model-" + std::to_string(i));
+    session_->Answer(static_cast<std::uint64_t>(i + 1), client::AcquireResult(Grant()));
+    EXPECT_TRUE(waits[static_cast<std::size_t>(i)]->Done());
+  }
 }
 
 }  // namespace
