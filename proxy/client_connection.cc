@@ -13,9 +13,9 @@ constexpr absl::Duration kLingerMax = absl::Seconds(2);
 
 }  // namespace
 
-ClientConnection::ClientConnection(boost::asio::io_context& io, int descriptor, TimerWheel& wheel,
+ClientConnection::ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel,
                                    BufferPool& buffers)
-    : wheel_(wheel), buffers_(buffers), timer_(&wakeup_), socket_(io, descriptor, &wakeup_) {}
+    : wheel_(wheel), buffers_(buffers), timer_(&wakeup_), socket_(events, descriptor, &wakeup_) {}
 
 Interrupt ClientConnection::Interrupted() {
   if (watching_ && !socket_.ReadArmed()) Look();

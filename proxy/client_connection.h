@@ -2,7 +2,6 @@
 // is still there.
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <span>
 #include <string_view>
@@ -31,8 +30,7 @@ enum class Interrupt {
 class ClientConnection {
  public:
   // `descriptor` is a connected, non-blocking socket.
-  ClientConnection(boost::asio::io_context& io, int descriptor, TimerWheel& wheel,
-                   BufferPool& buffers);
+  ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel, BufferPool& buffers);
 
   Wakeup& wakeup() { return wakeup_; }
   // One deadline at a time: the new one replaces the one before.

@@ -4,7 +4,7 @@
 // A message to keyd costs as much as ten leases in it, and a thread switch on both sides. A thread
 // that is granted more than a thousand leases a second, some hundreds in a row, therefore keeps a
 // stock of what it needs in the next milliseconds. Seen from the quota that is nothing: who grants
-// so many a second grants 4 ms of them a little early, and what is not used goes back unsent. A
+// so many a second grants 10 ms of them a little early, and what is not used goes back unsent. A
 // thread that needs fewer, or is refused, keeps no stock: it asks when a request is there.
 #pragma once
 
@@ -33,8 +33,8 @@ class LeaseTaker {
 // Used by the thread of `session`, which outlives it and all its callbacks.
 class LeaseStock {
  public:
-  static constexpr absl::Duration kAhead = absl::Milliseconds(4);
-  static constexpr std::size_t kStockMax = 128;
+  static constexpr absl::Duration kAhead = absl::Milliseconds(10);
+  static constexpr std::size_t kStockMax = 256;
   // Needs further apart than this on average are served one by one.
   static constexpr absl::Duration kBusyGap = absl::Milliseconds(1);
   // A lease that lies longer goes back: its time to be sent is short.

@@ -23,7 +23,7 @@ bool WorthAnotherKey(int http_status) { return http_status == 429; }
 }  // namespace
 
 Session::Session(Services& services, int descriptor)
-    : services_(services), client_(services.io, descriptor, services.wheel, services.buffers) {}
+    : services_(services), client_(services.events, descriptor, services.wheel, services.buffers) {}
 
 void Session::Start(void (*on_end)(void*, Session*), void* owner) {
   running_ = Run(on_end, owner);

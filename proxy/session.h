@@ -4,7 +4,6 @@
 //                                         ↑________│ 429: describe, and try another key
 #pragma once
 
-#include <boost/asio/io_context.hpp>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "proxy/exchange.h"
 #include "proxy/lease_client.h"
 #include "proxy/respond.h"
+#include "proxy/socket_events.h"
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/upstream_pool.h"
@@ -29,7 +29,7 @@ class Session;
 struct Services {
   const ProxyConfig& config;
   const Clock& clock;
-  boost::asio::io_context& io;
+  SocketEvents& events;
   TimerWheel& wheel;
   BufferPool& buffers;
   UpstreamPool& upstream;

@@ -1,17 +1,17 @@
 #include "proxy/socket.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/posix/basic_stream_descriptor.hpp>
 #include <cerrno>
+#include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "keyd/base/assert.h"
 
 namespace keypool::proxy {
-
-namespace asio = boost::asio;
 
 std::span<iovec> Behind(std::span<iovec> parts, std::size_t bytes) {
   while (!parts.empty() && bytes >= parts.front().iov_len) {
@@ -26,57 +26,43 @@ std::span<iovec> Behind(std::span<iovec> parts, std::size_t bytes) {
   return parts;
 }
 
-// Outlives the Socket until its last wait has come back.
-struct Socket::Impl {
-  using Executor = asio::io_context::executor_type;
+// Outlives the Socket while events for it may be in hand.
+struct Socket::Impl final : SocketEvents::Listener {
   enum Direction { kRead, kWrite };
 
-  Impl(asio::io_context& io, Wakeup* w) : descriptor(io), wakeup(w) {}
+  Impl(SocketEvents& e, int fd, Wakeup* w) : events(e), descriptor(fd), wakeup(w) {}
 
-  // One wait. Comes back by being called, or by being destroyed with the io_context.
-  class Wait {
-   public:
-    Wait(Impl* impl, Direction direction) : impl_(impl), direction_(direction) {}
-    Wait(Wait&& other) noexcept
-        : impl_(std::exchange(other.impl_, nullptr)), direction_(other.direction_) {}
-    ~Wait() {
-      if (impl_ != nullptr) impl_->Back(direction_, /*notify=*/false);
-    }
-    void operator()(const boost::system::error_code&) {
-      std::exchange(impl_, nullptr)->Back(direction_, /*notify=*/true);
-    }
+  void Arm(Direction direction) { armed[direction] = !open[direction]; }
 
-   private:
-    Impl* impl_;
-    Direction direction_;
-  };
-
-  void Arm(Direction direction) {
-    if (armed[direction]) return;
-    armed[direction] = true;
-    descriptor.async_wait(direction == kRead ? descriptor.wait_read : descriptor.wait_write,
-                          Wait(this, direction));
+  void OnEvents(std::uint32_t what) override {
+    if (descriptor < 0) return;
+    // An error or an end is found by reading or writing.
+    constexpr std::uint32_t kEnds = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+    if ((what & kEnds) != 0) ended = true;
+    bool notify = false;
+    if ((what & (EPOLLIN | kEnds)) != 0) notify = Open(kRead);
+    if ((what & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) notify = Open(kWrite) || notify;
+    if (notify && wakeup != nullptr) wakeup->Notify();
   }
 
-  void Back(Direction direction, bool notify) {
-    armed[direction] = false;
-    if (orphaned) {
-      if (!armed[kRead] && !armed[kWrite]) delete this;
-    } else if (notify && wakeup != nullptr) {
-      wakeup->Notify();
-    }
+  // True: somebody waited for it.
+  bool Open(Direction direction) {
+    open[direction] = true;
+    return std::exchange(armed[direction], false);
   }
 
-  asio::posix::basic_stream_descriptor<Executor> descriptor;
+  SocketEvents& events;
+  int descriptor;
   Wakeup* wakeup;
+  // A try may get somewhere: no event has been missed since a try that did not.
+  bool open[2] = {false, false};
   bool armed[2] = {false, false};
-  bool orphaned = false;
+  bool ended = false;  // the peer's side: there is no other event for it
 };
 
-Socket::Socket(asio::io_context& io, int descriptor, Wakeup* wakeup) : impl_(new Impl(io, wakeup)) {
-  boost::system::error_code error;
-  impl_->descriptor.assign(descriptor, error);
-  if (error) {
+Socket::Socket(SocketEvents& events, int descriptor, Wakeup* wakeup)
+    : impl_(new Impl(events, descriptor, wakeup)) {
+  if (!events.Watch(descriptor, impl_)) {
     ::close(descriptor);
     delete std::exchange(impl_, nullptr);
   }
@@ -92,7 +78,7 @@ Socket& Socket::operator=(Socket&& other) noexcept {
   return *this;
 }
 
-int Socket::Descriptor() const { return impl_->descriptor.native_handle(); }
+int Socket::Descriptor() const { return impl_->descriptor; }
 
 void Socket::NotifyTo(Wakeup* wakeup) { impl_->wakeup = wakeup; }
 
@@ -100,10 +86,18 @@ IoResult Socket::Read(char* to, std::size_t size) {
   KP_ASSERT(size > 0);
   for (;;) {
     const ssize_t n = ::recv(Descriptor(), to, size, 0);
-    if (n > 0) return {IoStatus::kDone, static_cast<std::size_t>(n)};
+    if (n > 0) {
+      // Less than there was room for: the next bytes make an event, an end may have made it
+      // already.
+      if (static_cast<std::size_t>(n) < size) impl_->open[Impl::kRead] = impl_->ended;
+      return {IoStatus::kDone, static_cast<std::size_t>(n)};
+    }
     if (n == 0) return {IoStatus::kEnd, 0};
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return {IoStatus::kWantRead, 0};
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      Note(IoStatus::kWantRead);
+      return {IoStatus::kWantRead, 0};
+    }
     return {IoStatus::kFailed, 0};
   }
 }
@@ -116,10 +110,20 @@ IoResult Socket::Write(std::span<const iovec> parts) {
     const ssize_t n = ::sendmsg(Descriptor(), &message, MSG_NOSIGNAL);
     if (n >= 0) return {IoStatus::kDone, static_cast<std::size_t>(n)};
     if (errno == EINTR) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return {IoStatus::kWantWrite, 0};
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      Note(IoStatus::kWantWrite);
+      return {IoStatus::kWantWrite, 0};
+    }
     return {IoStatus::kFailed, 0};
   }
 }
+
+void Socket::Note(IoStatus status) {
+  if (status == IoStatus::kWantRead) impl_->open[Impl::kRead] = false;
+  if (status == IoStatus::kWantWrite) impl_->open[Impl::kWrite] = false;
+}
+
+bool Socket::MayBeReadable() const { return impl_->open[Impl::kRead]; }
 
 void Socket::ArmRead() { impl_->Arm(Impl::kRead); }
 void Socket::ArmWrite() { impl_->Arm(Impl::kWrite); }
@@ -132,12 +136,10 @@ void Socket::EndWriting() {
 
 void Socket::Close() {
   if (impl_ == nullptr) return;
-  Impl* impl = std::exchange(impl_, nullptr);
-  boost::system::error_code ignored;
-  impl->orphaned = true;
-  const bool waits = impl->armed[Impl::kRead] || impl->armed[Impl::kWrite];
-  impl->descriptor.close(ignored);
-  if (!waits) delete impl;
+  std::unique_ptr<Impl> impl(std::exchange(impl_, nullptr));
+  ::close(std::exchange(impl->descriptor, -1));
+  SocketEvents& events = impl->events;
+  events.Retire(std::move(impl));
 }
 
 void Socket::Reset() {

@@ -3,10 +3,10 @@
 
 #include <sys/uio.h>
 
-#include <boost/asio/io_context.hpp>
 #include <cstddef>
 #include <span>
 
+#include "proxy/socket_events.h"
 #include "proxy/wakeup.h"
 
 namespace keypool::proxy {
@@ -26,16 +26,16 @@ struct IoResult {
 // What is left of `parts` after `bytes` of it went. Changes the part that was cut.
 std::span<iovec> Behind(std::span<iovec> parts, std::size_t bytes);
 
-// Used by the thread of `io` only. Waiting is separate from reading: ArmRead asks to be told once,
-// ReadArmed turns false when there is something to read (or the end), and the wakeup is notified.
-// One armed wait may serve several readers after each other, so a kept-alive connection needs one
-// for each request and not two.
+// Used by the thread of `events` only. Waiting is separate from reading: ArmRead asks to be told
+// once, ReadArmed turns false when a read is worth a try, and the wakeup is notified. ReadArmed is
+// false right away, and nothing is notified, while the last read has left it open whether there is
+// more. One armed wait may serve several readers after each other.
 class Socket {
  public:
   Socket() = default;
   // Takes the descriptor, which is non-blocking. `wakeup` must outlive the socket or the next
   // NotifyTo.
-  Socket(boost::asio::io_context& io, int descriptor, Wakeup* wakeup);
+  Socket(SocketEvents& events, int descriptor, Wakeup* wakeup);
   Socket(Socket&& other) noexcept;
   Socket& operator=(Socket&& other) noexcept;
   ~Socket() { Close(); }
@@ -47,6 +47,10 @@ class Socket {
 
   IoResult Read(char* to, std::size_t size);
   IoResult Write(std::span<const iovec> parts);
+  // For who uses the descriptor: this is what came of it. Waits go by it.
+  void Note(IoStatus status);
+  // False: certainly nothing to read, and no end.
+  bool MayBeReadable() const;
 
   void ArmRead();
   void ArmWrite();

@@ -13,9 +13,12 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <utility>
+
+#include "proxy/frame_cache.h"
 
 namespace keypool::proxy {
 
@@ -24,6 +27,9 @@ class [[nodiscard]] Task;
 
 struct TaskPromiseBase {
   std::coroutine_handle<> continuation;
+
+  static void* operator new(std::size_t bytes) { return FrameCache::Take(bytes); }
+  static void operator delete(void* frame, std::size_t bytes) { FrameCache::Give(frame, bytes); }
 
   // Plain calls instead of symmetric transfer: that one needs tail calls, which GCC makes only when
   // it optimizes. The stack stays bounded by the nesting of tasks, because a task that ends without

@@ -32,8 +32,7 @@ IoStatus TlsStatus(const SSL* ssl, int result) {
 IoStatus UpstreamConnection::Handshake() {
   if (ssl_ == nullptr) return IoStatus::kDone;
   ERR_clear_error();
-  const int result = SSL_connect(ssl_.get());
-  return result == 1 ? IoStatus::kDone : TlsStatus(ssl_.get(), result);
+  return OfTls(SSL_connect(ssl_.get()), 0).status;
 }
 
 IoResult UpstreamConnection::Read(char* to, std::size_t size) {
@@ -41,8 +40,14 @@ IoResult UpstreamConnection::Read(char* to, std::size_t size) {
   ERR_clear_error();
   std::size_t bytes = 0;
   const int result = SSL_read_ex(ssl_.get(), to, size, &bytes);
+  return OfTls(result, bytes);
+}
+
+IoResult UpstreamConnection::OfTls(int result, std::size_t bytes) {
   if (result == 1) return {IoStatus::kDone, bytes};
-  return {TlsStatus(ssl_.get(), result), 0};
+  const IoStatus status = TlsStatus(ssl_.get(), result);
+  socket_.Note(status);
+  return {status, 0};
 }
 
 IoResult UpstreamConnection::Write(std::span<const iovec> parts) {
@@ -60,8 +65,7 @@ IoResult UpstreamConnection::Write(std::span<const iovec> parts) {
   std::size_t bytes = 0;
   const int result = SSL_write_ex(ssl_.get(), record.data(), size, &bytes);
   OPENSSL_cleanse(record.data(), std::min<std::size_t>(size, 2048));  // the key stands in the head
-  if (result == 1) return {IoStatus::kDone, bytes};
-  return {TlsStatus(ssl_.get(), result), 0};
+  return OfTls(result, bytes);
 }
 
 void UpstreamConnection::Arm(IoStatus want) {
@@ -79,9 +83,11 @@ bool UpstreamConnection::Armed(IoStatus want) const {
 bool UpstreamConnection::Stale() {
   char byte = 0;
   if (ssl_ != nullptr) {
+    if (!socket_.MayBeReadable() && SSL_has_pending(ssl_.get()) == 0) return false;
     // Session tickets may still come after an answer: OpenSSL has to look at them first.
     return Read(&byte, 1).status != IoStatus::kWantRead;
   }
+  if (!socket_.MayBeReadable()) return false;
   const ssize_t n = ::recv(socket_.Descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return !(n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
 }

@@ -40,6 +40,8 @@ class UpstreamConnection {
   MonoTime idle_since;
 
  private:
+  IoResult OfTls(int result, std::size_t bytes);
+
   // ssl_ goes first: it writes to the socket no more, but it knows its descriptor.
   Socket socket_;
   SslPtr ssl_;

@@ -45,9 +45,9 @@ int SocketError(int fd) {
 
 }  // namespace
 
-UpstreamPool::UpstreamPool(boost::asio::io_context& io, const Origin& origin, TlsContext* tls,
-                           const Clock& clock)
-    : io_(io), origin_(origin), tls_(tls), clock_(clock), names_(io, origin, clock) {}
+UpstreamPool::UpstreamPool(boost::asio::io_context& io, SocketEvents& events, const Origin& origin,
+                           TlsContext* tls, const Clock& clock)
+    : events_(events), origin_(origin), tls_(tls), clock_(clock), names_(io, origin, clock) {}
 
 UpstreamPool::Connection UpstreamPool::TakeIdle(Wakeup* wakeup) {
   while (!idle_.empty()) {
@@ -112,7 +112,7 @@ Task<UpstreamPool::Connected> UpstreamPool::ConnectTo(ClientConnection& client,
   if (fd < 0) {
     co_return Connected{nullptr, Interrupt::kNone, absl::StrCat(place, ": ", ErrorText(errno))};
   }
-  Socket socket(io_, fd, &client.wakeup());
+  Socket socket(events_, fd, &client.wakeup());
   if (!socket.IsOpen()) {
     co_return Connected{nullptr, Interrupt::kNone, absl::StrCat(place, ": cannot be watched")};
   }

@@ -30,8 +30,8 @@ class UpstreamPool {
   using Connection = std::unique_ptr<UpstreamConnection>;
 
   // `tls` is null for plain HTTP. All arguments must outlive the pool.
-  UpstreamPool(boost::asio::io_context& io, const Origin& origin, TlsContext* tls,
-               const Clock& clock);
+  UpstreamPool(boost::asio::io_context& io, SocketEvents& events, const Origin& origin,
+               TlsContext* tls, const Clock& clock);
   UpstreamPool(const UpstreamPool&) = delete;
   UpstreamPool& operator=(const UpstreamPool&) = delete;
 
@@ -55,7 +55,7 @@ class UpstreamPool {
  private:
   Task<Connected> ConnectTo(ClientConnection& client, const NameCache::Endpoint& endpoint);
 
-  boost::asio::io_context& io_;
+  SocketEvents& events_;
   const Origin& origin_;
   TlsContext* tls_;
   const Clock& clock_;

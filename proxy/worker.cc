@@ -41,35 +41,45 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Common& common, int liste
     }
     tls = *std::move(made);
   }
-  return std::unique_ptr<Worker>(new Worker(common, listener, std::move(tls)));
+  auto io = std::make_unique<asio::io_context>(1);
+  auto events = SocketEvents::Create(*io);
+  if (!events.ok()) {
+    ::close(listener);
+    return events.status();
+  }
+  return std::unique_ptr<Worker>(
+      new Worker(common, std::move(io), *std::move(events), listener, std::move(tls)));
 }
 
-Worker::Worker(Common& common, int listener, std::unique_ptr<TlsContext> tls)
+Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
+               std::unique_ptr<SocketEvents> events, int listener, std::unique_ptr<TlsContext> tls)
     : common_(common),
-      io_(1),
+      io_(std::move(io)),
+      events_(std::move(events)),
       wheel_(common.clock.MonoNow()),
       tls_(std::move(tls)),
-      leases_(std::make_unique<LeaseClient>(common.config.keyd_address, common.poller, io_,
+      leases_(std::make_unique<LeaseClient>(common.config.keyd_address, common.poller, *io_,
                                             common.clock)),
-      upstream_(io_, common.config.origin, tls_.get(), common.clock),
-      admin_(common.keyd, io_),
-      services_{common.config, common.clock, io_, wheel_, buffers_, upstream_, *leases_, admin_},
-      listening_(std::make_unique<Listening>(io_, listener)),
-      ticker_(io_) {}
+      upstream_(*io_, *events_, common.config.origin, tls_.get(), common.clock),
+      admin_(common.keyd, *io_),
+      services_{common.config, common.clock, *events_, wheel_,
+                buffers_,      upstream_,    *leases_, admin_},
+      listening_(std::make_unique<Listening>(*io_, listener)),
+      ticker_(*io_) {}
 
 Worker::~Worker() = default;
 
 void Worker::Run() {
   Accept();
   ScheduleTick();
-  io_.run();
+  io_->run();
   sessions_.clear();
   retired_.clear();
   leases_.reset();
 }
 
 void Worker::BeginStop() {
-  asio::post(io_, [this] {
+  asio::post(*io_, [this] {
     if (services_.stopping) return;
     services_.stopping = true;
     listening_.reset();
@@ -83,9 +93,9 @@ void Worker::BeginStop() {
 }
 
 void Worker::EndNow() {
-  asio::post(io_, [this] {
+  asio::post(*io_, [this] {
     services_.stopping = true;
-    io_.stop();
+    io_->stop();
   });
 }
 
@@ -155,7 +165,7 @@ void Worker::OnTick() {
 void Worker::Retire(Session* session) {
   const auto found = sessions_.find(session);
   // It is still on the stack.
-  if (retired_.empty()) asio::post(io_, [this] { retired_.clear(); });
+  if (retired_.empty()) asio::post(*io_, [this] { retired_.clear(); });
   retired_.push_back(std::move(found->second));
   sessions_.erase(found);
   common_.connections.fetch_sub(1, std::memory_order_relaxed);
@@ -163,7 +173,7 @@ void Worker::Retire(Session* session) {
 }
 
 void Worker::FinishIfIdle() {
-  if (services_.stopping && sessions_.empty()) io_.stop();
+  if (services_.stopping && sessions_.empty()) io_->stop();
 }
 
 }  // namespace keypool::proxy

@@ -20,6 +20,7 @@
 #include "proxy/lease_client.h"
 #include "proxy/session.h"
 #include "proxy/socket.h"
+#include "proxy/socket_events.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/tls_context.h"
 #include "proxy/upstream_pool.h"
@@ -38,7 +39,8 @@ class Worker {
     const std::shared_ptr<client::Poller> poller = client::MakePoller();
   };
 
-  // Takes the descriptor of a listening, non-blocking socket. Errors: those of TlsContext::Create.
+  // Takes the descriptor of a listening, non-blocking socket. Errors: those of TlsContext::Create
+  // and SocketEvents::Create.
   static absl::StatusOr<std::unique_ptr<Worker>> Create(Common& common, int listener);
   ~Worker();
   Worker(const Worker&) = delete;
@@ -53,7 +55,8 @@ class Worker {
   void EndNow();
 
  private:
-  Worker(Common& common, int listener, std::unique_ptr<TlsContext> tls);
+  Worker(Common& common, std::unique_ptr<boost::asio::io_context> io,
+         std::unique_ptr<SocketEvents> events, int listener, std::unique_ptr<TlsContext> tls);
 
   void Accept();
   bool AcceptOne();
@@ -66,7 +69,8 @@ class Worker {
   // In this order they are made; in the other order they go: sessions settle their leases before
   // the lease session sends its last reports, and nothing posts to an io_context that is gone.
   Common& common_;
-  boost::asio::io_context io_;
+  const std::unique_ptr<boost::asio::io_context> io_;
+  const std::unique_ptr<SocketEvents> events_;  // after it the sockets
   TimerWheel wheel_;
   BufferPool buffers_;
   std::unique_ptr<TlsContext> tls_;

@@ -14,7 +14,7 @@ namespace keypool::client {
 namespace {
 
 // How long a report waits for an acquire, or for other reports, to travel with.
-constexpr absl::Duration kCompanyWait = absl::Milliseconds(5);
+constexpr absl::Duration kCompanyWait = absl::Milliseconds(20);
 constexpr absl::Duration kCloseMax = absl::Seconds(1);
 
 }  // namespace

@@ -24,6 +24,7 @@
 #include "keyd/base/mutex.h"
 #include "keyd/client/outbox.h"
 #include "keyd/client/poller.h"
+#include "keyd/wire/arena_message.h"
 #include "keyd/wire/event.h"
 #include "keyd/wire/lease_wire.h"
 #include "keypool/v1/lease.grpc.pb.h"
@@ -87,6 +88,7 @@ class SessionStream final : public Poller::Ticking {
   void FinishIfIdle();
   void GiveUpWaiting();
 
+  void Read();
   void Receive();
   bool Deliver(std::vector<Inbox::Answer> answers) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveBack(const Inbox::Answer& answer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -107,7 +109,7 @@ class SessionStream final : public Poller::Ticking {
 
   // Of the poller's thread; rpc_ also of the writer, while `writing_` is set.
   std::unique_ptr<Rpc> rpc_;
-  v1::SessionResponse response_;
+  wire::ArenaMessage<v1::SessionResponse> response_;
   grpc::Status end_;
   bool reading_ = false;
   bool was_useful_ = false;  // a message came: the next stream may be tried at once

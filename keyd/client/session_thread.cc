@@ -48,8 +48,7 @@ void SessionStream::OnMetadata(bool ok) {
     reports_due_ = true;
     write = TakeWrite();
   }
-  reading_ = true;
-  rpc_->Read(&response_, read_.Tag());
+  Read();
   if (write) Write();
 }
 
@@ -58,14 +57,19 @@ void SessionStream::OnRead(bool ok) {
   if (!ok) return EndStream();
   was_useful_ = true;
   Receive();
+  Read();
+}
+
+void SessionStream::Read() {
   reading_ = true;
-  rpc_->Read(&response_, read_.Tag());
+  response_.Clear();
+  rpc_->Read(&*response_, read_.Tag());
 }
 
 void SessionStream::Receive() {
   std::vector<Inbox::Answer> answers;
-  answers.reserve(static_cast<std::size_t>(response_.acquired_size()));
-  for (const v1::SessionResponse::Acquired& acquired : response_.acquired()) {
+  answers.reserve(static_cast<std::size_t>(response_->acquired_size()));
+  for (const v1::SessionResponse::Acquired& acquired : response_->acquired()) {
     if (acquired.error().empty()) {
       answers.push_back({acquired.request_id(), wire::Decode(acquired.response())});
     } else {
@@ -76,7 +80,7 @@ void SessionStream::Receive() {
   bool write = false;
   {
     MutexLock lock(&mutex_);
-    outbox_.Confirm(response_.reports_applied_through());
+    outbox_.Confirm(response_->reports_applied_through());
     unanswered_ -= static_cast<std::int64_t>(answers.size());
     if (!answers.empty()) notify = Deliver(std::move(answers));
     if (closing_) {

@@ -67,7 +67,7 @@ void SessionCall::OnAccepted(bool ok) {
 void SessionCall::OnGreeted(bool) { EndOperation(); }
 
 void SessionCall::OnRead(bool ok) {
-  const int elements = ok ? request_.acquires_size() + request_.reports_size() : 0;
+  const int elements = ok ? request_->acquires_size() + request_->reports_size() : 0;
   Next next;
   bool post = false;
   {
@@ -105,9 +105,9 @@ void SessionCall::OnRetry(bool) {
 
 // Hands request_ to the engine as one command, and reads on.
 void SessionCall::Post(Attempt attempt) {
-  const int elements = request_.acquires_size() + request_.reports_size();
+  const int elements = request_->acquires_size() + request_->reports_size();
   const std::uint64_t through =
-      request_.reports().empty() ? 0 : request_.reports().rbegin()->sequence();
+      request_->reports().empty() ? 0 : request_->reports().rbegin()->sequence();
   std::vector<engine::LeaseCommand> commands;
   {
     MutexLock lock(&mutex_);
@@ -137,8 +137,8 @@ void SessionCall::Post(Attempt attempt) {
 // Reports first. What is invalid is answered here, on the first attempt.
 std::vector<engine::LeaseCommand> SessionCall::TakeCommands(Attempt attempt) {
   std::vector<engine::LeaseCommand> commands;
-  commands.reserve(static_cast<std::size_t>(request_.acquires_size() + request_.reports_size()));
-  for (const v1::SessionRequest::Report& report : request_.reports()) {
+  commands.reserve(static_cast<std::size_t>(request_->acquires_size() + request_->reports_size()));
+  for (const v1::SessionRequest::Report& report : request_->reports()) {
     absl::StatusOr<ReportCommand> command = wire::Decode(report.request());
     if (command.ok()) {
       commands.push_back({0, *std::move(command), std::nullopt});
@@ -146,13 +146,13 @@ std::vector<engine::LeaseCommand> SessionCall::TakeCommands(Attempt attempt) {
       log::Warning("session_report_invalid", {{"error", ToStd(command.status().message())}});
     }
   }
-  for (const v1::SessionRequest::Acquire& acquire : request_.acquires()) {
+  for (const v1::SessionRequest::Acquire& acquire : request_->acquires()) {
     absl::StatusOr<wire::AcquireCall> call = wire::Decode(acquire.request());
     if (call.ok()) {
       commands.push_back(
           {acquire.request_id(), std::move(call->command), std::move(call->previous)});
     } else if (attempt == Attempt::kFirst) {
-      v1::SessionResponse::Acquired* acquired = pending_.add_acquired();
+      v1::SessionResponse::Acquired* acquired = (*pending_)->add_acquired();
       acquired->set_request_id(acquire.request_id());
       acquired->set_error(std::string(call.status().message()));
     }
@@ -200,7 +200,7 @@ void SessionCall::AddReplies(const std::vector<engine::LeaseReply>& replies) {
   for (const engine::LeaseReply& reply : replies) {
     const auto* answer = std::get_if<AcquireReply>(&reply.reply);
     if (answer == nullptr) continue;  // a report is answered by reports_applied_through
-    v1::SessionResponse::Acquired* acquired = pending_.add_acquired();
+    v1::SessionResponse::Acquired* acquired = (*pending_)->add_acquired();
     acquired->set_request_id(reply.tag);
     wire::Encode(*answer, home_->terms, acquired->mutable_response());
   }
@@ -236,12 +236,12 @@ void SessionCall::OnDone(bool) {
     MutexLock lock(&mutex_);
     dead_ = true;
     if (retrying_) alarm_.Cancel();
-    for (const v1::SessionResponse::Acquired& acquired : pending_.acquired()) {
+    for (const v1::SessionResponse::Acquired& acquired : (*pending_)->acquired()) {
       if (!acquired.response().has_granted()) continue;
       unsent.push_back(
           Unsent(LeaseId(acquired.response().granted().lease_id()), home_->terms.epoch));
     }
-    pending_.Clear();
+    pending_->Clear();
   }
   GiveBack(std::move(unsent));
   EndOperation();
@@ -264,16 +264,16 @@ void SessionCall::EndWith(absl::Status status) {
 }
 
 bool SessionCall::Waiting() const {
-  return pending_.acquired_size() > 0 || applied_ > applied_told_;
+  return (*pending_)->acquired_size() > 0 || applied_ > applied_told_;
 }
 
 SessionCall::Next SessionCall::Decide() {
   Next next;
   if (dead_ || finishing_) return next;
   if (!writing_ && Waiting()) {
-    outgoing_.Clear();
-    outgoing_.Swap(&pending_);
-    outgoing_.set_reports_applied_through(applied_);
+    outgoing_->Clear();
+    outgoing_.swap(pending_);
+    (*outgoing_)->set_reports_applied_through(applied_);
     applied_told_ = applied_;
     being_written_ = unwritten_;
     writing_ = next.write = true;
@@ -289,8 +289,11 @@ SessionCall::Next SessionCall::Decide() {
 }
 
 void SessionCall::Start(Next next) {
-  if (next.write) stream_.Write(outgoing_, written_.Tag());
-  if (next.read) stream_.Read(&request_, read_.Tag());
+  if (next.write) stream_.Write(**outgoing_, written_.Tag());
+  if (next.read) {
+    request_.Clear();
+    stream_.Read(&*request_, read_.Tag());
+  }
   if (!next.finish) return;
   grpc::Status status;
   {

@@ -17,6 +17,7 @@
 #include "keyd/base/mutex.h"
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/calls.h"
+#include "keyd/wire/arena_message.h"
 #include "keyd/wire/event.h"
 #include "keyd/wire/lease_wire.h"
 #include "keypool/v1/lease.grpc.pb.h"
@@ -49,6 +50,7 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
     bool write = false;
     bool finish = false;
   };
+  using Response = std::unique_ptr<wire::ArenaMessage<v1::SessionResponse>>;
   enum class Attempt { kFirst, kAgain };
 
   void OnAccepted(bool ok);
@@ -85,9 +87,9 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
   wire::MemberEvent<SessionCall, &SessionCall::OnDone> done_{this};
 
   // Of the reader: gRPC while `reading_`, else the queue's thread until it was posted.
-  v1::SessionRequest request_;
+  wire::ArenaMessage<v1::SessionRequest> request_;
   // Of the writer, while `writing_`.
-  v1::SessionResponse outgoing_;
+  Response outgoing_ = std::make_unique<wire::ArenaMessage<v1::SessionResponse>>();
 
   Mutex mutex_;
   std::shared_ptr<SessionCall> self_ ABSL_GUARDED_BY(mutex_);  // while `operations_` > 0
@@ -106,7 +108,8 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
   int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;
   int unwritten_ ABSL_GUARDED_BY(mutex_) = 0;
   int being_written_ ABSL_GUARDED_BY(mutex_) = 0;
-  v1::SessionResponse pending_ ABSL_GUARDED_BY(mutex_);
+  Response pending_ ABSL_GUARDED_BY(mutex_) =
+      std::make_unique<wire::ArenaMessage<v1::SessionResponse>>();
   std::uint64_t applied_ ABSL_GUARDED_BY(mutex_) = 0;       // reports, by sequence
   std::uint64_t applied_next_ ABSL_GUARDED_BY(mutex_) = 0;  // … once the engine owes nothing
   std::uint64_t applied_told_ ABSL_GUARDED_BY(mutex_) = 0;
