@@ -39,6 +39,7 @@ struct KeyCells {
 
 KeyCells DisabledCells(const KeyStatus& key, absl::Time now, const Look& look) {
   KeyCells cells{{"disabled", Colour::kRed}, "until enabled", key.disabled_reason};
+  if (key.retry_at) cells.until = Moment(*key.retry_at, now, look.zone);
   if (key.disabled_at > absl::UnixEpoch()) {
     absl::StrAppend(&cells.why, cells.why.empty() ? "" : " ", "(since ",
                     Moment(key.disabled_at, now, look.zone), ")");

@@ -53,6 +53,7 @@ json::object Key(const KeyStatus& key) {
           {"state", key.active ? "active" : "disabled"},
           {"disabled_reason", key.active ? json::value(nullptr) : Text(key.disabled_reason)},
           {"disabled_at", key.active ? json::value(nullptr) : Time(key.disabled_at)},
+          {"retry_at", Time(key.retry_at)},
           {"added_at", Time(key.added_at)},
           {"last_used_at", Time(key.last_used_at)},
           {"buckets", std::move(buckets)}};

@@ -5,8 +5,9 @@
 //    "keys": [KEY…]}
 //
 //   KEY: {"key_id": "key_1", "project_id": "p", "masked_secret": "AIza…wxyz", "state": "active",
-//         "disabled_reason": null, "disabled_at": null, "added_at": "…", "last_used_at": null,
-//         "buckets": [{"model": "m", "state": "ready", "ready_at": null, "reason": null,
+//         "disabled_reason": null, "disabled_at": null, "retry_at": null, "added_at": "…",
+//         "last_used_at": null, "buckets": [{"model": "m", "state": "ready", "ready_at": null,
+//         "reason": null,
 //                      "requests_per_minute": {"used": 1, "limit": 10},
 //                      "requests_per_day": {"used": 1, "limit": 250}}]}
 //

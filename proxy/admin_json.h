@@ -4,9 +4,9 @@
 //            "keys_usable": 1, "projects_total": 1, "leases_open": 0, "day_resets_at": "…",
 //            "advice": null, "keys": [KEY…], "next_page_token": null}
 //   KEY:    {"key_id": "key_1", "project_id": "p", "masked_secret": "AIza…wxyz",
-//            "state": "active", "disabled_reason": null, "disabled_at": null, "added_at": "…",
-//            "last_used_at": null, "buckets": [{"model": "m", "state": "ready", "ready_at": null,
-//            "reason": null, "requests_per_minute": {"used": 1, "limit": 10},
+//            "state": "active", "disabled_reason": null, "disabled_at": null, "retry_at": null,
+//            "added_at": "…", "last_used_at": null, "buckets": [{"model": "m", "state": "ready",
+//            "ready_at": null, "reason": null, "requests_per_minute": {"used": 1, "limit": 10},
 //            "requests_per_day": {"used": 1, "limit": 250}}]}
 //
 // A key is active or disabled; a bucket is ready, exhausted or cooling. Times are UTC.

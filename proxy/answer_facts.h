@@ -14,8 +14,9 @@ inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;
 
 // The facts of an answer. `body` is the start of it (chunked coding removed), possibly cut,
 // possibly gzip as Content-Encoding says: what cannot be read gives a fact less, never an error,
-// and what stands complete in front of a cut is used. Reads {"error":{…}} and
-// [{"error":{…}}], details in any order.
+// and what stands complete in front of a cut is used. Reads {"error":{…}}, the same as an element
+// of an array and as an event of a stream, details in any order; of pages and plain text only what
+// they mean. No text of a message gets into the facts.
 AnswerFacts DescribeAnswer(const ResponseHead& head, std::string_view body);
 
 }  // namespace keypool::proxy

@@ -41,10 +41,14 @@ ErrorAnswer ForKeydFailure(const absl::Status& status) {
   return answer;
 }
 
-ErrorAnswer ForRetriesUsedUp(int attempts, absl::Duration retry_after) {
+ErrorAnswer ForRetriesUsedUp(int attempts, int http_status, absl::Duration retry_after) {
   ErrorAnswer answer =
-      Make(429, absl::StrCat("Gemini refused this request for quota on ", attempts,
-                             " keys in a row. Other keys may have quota left: try again."));
+      http_status == 429
+          ? Make(429, absl::StrCat("Gemini refused this request for quota on ", attempts,
+                                   " keys in a row. Other keys may have quota left: try again."))
+          : Make(503, absl::StrCat("Gemini refused ", attempts,
+                                   " keys of the pool in a row; `poolctl status` tells why. Other "
+                                   "keys may be good: try again."));
   answer.retry_after = retry_after;
   return answer;
 }

@@ -17,8 +17,9 @@ namespace keypool::proxy {
 ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least);
 // keyd did not answer, or not this request.
 ErrorAnswer ForKeydFailure(const absl::Status& status);
-// `attempts` keys in a row were refused by upstream for their quota, and no more may be tried.
-ErrorAnswer ForRetriesUsedUp(int attempts, absl::Duration retry_after);
+// `attempts` keys in a row were refused by upstream, the last one with `http_status`, and no more
+// may be tried.
+ErrorAnswer ForRetriesUsedUp(int attempts, int http_status, absl::Duration retry_after);
 // Upstream gave no answer.
 ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_view upstream);
 // The body could not be taken.

@@ -1,5 +1,6 @@
 #include "proxy/session.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "keyd/base/log.h"
@@ -18,7 +19,19 @@ constexpr absl::Duration kHeadMax = absl::Seconds(10);
 
 // Whether keyd should be asked for another key after this answer. keyd has the last word: it knows
 // whose fault the answer is.
-bool WorthAnotherKey(int http_status) { return http_status == 429; }
+bool WorthAnotherKey(int http_status) {
+  switch (http_status) {
+    case 400:
+    case 401:
+    case 403:
+    case 404:
+    case 429:
+    case 503:
+      return true;
+    default:
+      return false;
+  }
+}
 
 }  // namespace
 
@@ -154,6 +167,7 @@ Task<Session::End> Session::AcquireLease(Request& request) {
   if (request.attempts == 0 && request.waits == 0 && request.lates == 0) {
     request.command.kind = request.plan.kind;
     request.command.model = request.plan.model;
+    services_.retries.CountRequest(services_.clock.MonoNow());
   }
   client::AcquireOptions options;
   options.command = request.command;
@@ -177,6 +191,14 @@ Task<Session::End> Session::AcquireLease(Request& request) {
   request.key = grant.key;
   request.project = grant.project;
   request.lease = LeaseGuard(services_.leases.session(), std::move(grant), request.command.model);
+  if (request.no_more_tries) {
+    request.lease = LeaseGuard();  // goes back unsent
+    if (request.answer_is_honest) co_return co_await RelayAnswer(request);
+    const ErrorAnswer error =
+        ForRetriesUsedUp(request.attempts, request.exchange->answer().head().status,
+                         std::max(services_.config.retry_delay, absl::Seconds(1)));
+    co_return co_await Refuse(request, error, "retries_used_up");
+  }
   co_return std::nullopt;
 }
 

@@ -1,7 +1,7 @@
 // One client connection, from its first byte to its last.
 //
 //   read head → plan → keep the body → acquire → forward → relay → settle → log line
-//                                         ↑________│ 429: describe, and try another key
+//                                         ↑________│ perhaps the key: describe, ask for another
 #pragma once
 
 #include <memory>
@@ -16,6 +16,7 @@
 #include "proxy/exchange.h"
 #include "proxy/lease_client.h"
 #include "proxy/respond.h"
+#include "proxy/retry_budget.h"
 #include "proxy/socket_events.h"
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
@@ -35,6 +36,7 @@ struct Services {
   UpstreamPool& upstream;
   LeaseClient& leases;
   AdminHttp& admin;
+  RetryBudget retries = {};
   bool stopping = false;  // no new requests; answers end their connection
 };
 
@@ -76,6 +78,8 @@ class Session {
   Task<End> DescribeFailure(Request& request);
   Task<After> RelayAnswer(Request& request);
 
+  // kTimeout when it is over.
+  Task<Interrupt> Pause(absl::Duration time);
   Task<End> OnRefusal(Request& request, const Refusal& refusal);
   Task<End> OnNoAnswer(Request& request, ExchangeEnd end);
   Task<After> Refuse(Request& request, const ErrorAnswer& error, std::string_view outcome);

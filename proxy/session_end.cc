@@ -17,6 +17,17 @@ namespace {
 // A lease that came too late is given back and another one asked for, this often.
 constexpr int kLateMax = 3;
 
+// Before another try at an upstream that has no room: the first time, and doubled so often.
+constexpr absl::Duration kPauseFirst = absl::Milliseconds(250);
+constexpr int kPauseDoublingsMax = 6;
+
+bool IsOverloaded(const AnswerFacts& facts) { return facts.http_status == 503; }
+
+// True for what is about no key: when nothing helps, these are better words than ours.
+bool IsHonest(const AnswerFacts& facts) {
+  return IsOverloaded(facts) || facts.message == MessageClass::kLocation;
+}
+
 bool IsIdempotent(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS" || method == "PUT" ||
          method == "DELETE";
@@ -69,16 +80,35 @@ Task<Session::End> Session::DescribeFailure(Request& request) {
   const Interrupt interrupt = co_await KeepPayload(client_, exchange);
   AnswerFacts facts = DescribeAnswer(exchange.answer().head(), exchange.answer().kept);
   if (exchange.answer().complete) exchange.Finish();
-  if (interrupt == Interrupt::kGone || request.attempts > retries_max) {
-    const absl::Duration delay = std::max(services_.config.retry_delay, absl::Seconds(1));
+  if (interrupt == Interrupt::kGone) {
     request.lease.Settle(std::move(facts));
-    if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
-    const ErrorAnswer error = ForRetriesUsedUp(request.attempts, delay);
-    co_return co_await Refuse(request, error, "retries_used_up");
+    co_return Left(request, "client_gone");
+  }
+  // keyd is asked all the same: whether the answer is the caller's to see is for it to say.
+  request.no_more_tries =
+      request.attempts > retries_max || !services_.retries.Take(services_.clock.MonoNow());
+  request.answer_is_honest = IsHonest(facts);
+  if (IsOverloaded(facts)) {
+    request.lease.Settle(std::move(facts));
+    if (request.no_more_tries) co_return co_await RelayAnswer(request);
+    const int doublings = std::min(request.attempts - 1, kPauseDoublingsMax);
+    const absl::Duration pause = kPauseFirst * (std::int64_t{1} << doublings);
+    const Interrupt left = co_await Pause(std::min(pause, services_.config.retry_delay));
+    if (left == Interrupt::kGone) co_return Left(request, "client_gone");
+    co_return std::nullopt;
   }
   request.command.exclude_keys.push_back(request.key);
   request.previous = request.lease.Release(std::move(facts));
   co_return std::nullopt;
+}
+
+Task<Interrupt> Session::Pause(absl::Duration time) {
+  client_.SetDeadline(time);
+  for (;;) {
+    const Interrupt interrupt = client_.Interrupted();
+    if (interrupt != Interrupt::kNone) co_return interrupt;
+    co_await client_.wakeup().Wait();
+  }
 }
 
 Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) {
@@ -88,21 +118,19 @@ Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) 
   const ProxyConfig& config = services_.config;
   const bool quota =
       refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
-  if (!quota || !refusal.retry_after.has_value() || *refusal.retry_after > config.retry_delay ||
+  const bool passes = quota || refusal.reason == RefusalReason::kModelOverloaded ||
+                      refusal.reason == RefusalReason::kSourceThrottled;
+  if (!passes || !refusal.retry_after.has_value() || *refusal.retry_after > config.retry_delay ||
       request.waits >= config.max_retries) {
+    if (request.answer_is_honest) co_return co_await RelayAnswer(request);
     const ErrorAnswer error =
         ForRefusal(refusal, request.command.model, std::max(config.retry_delay, absl::Seconds(1)));
     co_return co_await Refuse(request, error, quota ? "exhausted" : "refused");
   }
   ++request.waits;
   request.command.exclude_keys.clear();  // by then they may be the ones that are free again
-  client_.SetDeadline(*refusal.retry_after);
-  for (;;) {
-    const Interrupt interrupt = client_.Interrupted();
-    if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
-    if (interrupt == Interrupt::kTimeout) break;
-    co_await client_.wakeup().Wait();
-  }
+  const Interrupt left = co_await Pause(*refusal.retry_after);
+  if (left == Interrupt::kGone) co_return Left(request, "client_gone");
   co_return std::nullopt;
 }
 

@@ -57,6 +57,7 @@ struct KeyStatus {
   bool active = true;
   std::string disabled_reason;
   absl::Time disabled_at;
+  std::optional<absl::Time> retry_at;  // disabled by Google's answers: when it is tried again
   absl::Time added_at;
   std::optional<absl::Time> last_used_at;
   std::vector<BucketStatus> buckets;  // in order of model

@@ -38,7 +38,9 @@ enum class RefusalReason {
   kExhausted,
   kAllExcluded,
   kNotRetryable,
-  kLimitReached
+  kLimitReached,
+  kModelOverloaded,
+  kSourceThrottled
 };
 
 struct Refusal {
@@ -59,6 +61,30 @@ struct QuotaViolation {
   std::optional<std::int64_t> quota_value;
 };
 
+// What the text of an error answer says, when it says something that its status and details do not.
+// The texts are in proxy/message_class.cc; none crosses this seam, because some name a key.
+enum class MessageClass {
+  kNone,
+  kHtmlPage,          // not an answer of the API at all
+  kAutomatedQueries,  // the page that Google shows an address that it throttles
+  kKeyNotValid,       // also: not found
+  kKeyExpired,
+  kKeyLeaked,  // reported as leaked
+  kConsumerSuspended,
+  kProjectDenied,
+  kServiceDisabled,  // the API is not enabled in the project
+  kMethodBlocked,    // by a restriction of the key
+  kNoCredentials,
+  kSeveralCredentials,
+  kLocation,  // not served where the request came from
+  kPrepaymentDepleted,
+  kSpendingCap,
+  kCacheStorage,  // storage for cached content, which is no quota of requests
+  kModelNotFound,
+  kModelNotForNewUsers,  // of this project
+};
+inline constexpr MessageClass kMessageClassLast = MessageClass::kModelNotForNewUsers;
+
 // What the proxy saw upstream, without an opinion.
 struct AnswerFacts {
   int http_status = 0;  // 0: no answer
@@ -66,6 +92,7 @@ struct AnswerFacts {
   std::string reason;
   std::vector<QuotaViolation> violations;
   std::optional<absl::Duration> retry_delay;
+  MessageClass message = MessageClass::kNone;
 };
 
 struct ReportCommand {

@@ -11,8 +11,27 @@ bool Names(const AnswerFacts& facts, std::string_view window) {
       [window](const QuotaViolation& v) { return v.quota_id.find(window) != std::string::npos; });
 }
 
+bool Is(const AnswerFacts& facts, MessageClass message) { return facts.message == message; }
+bool IsHtml(const AnswerFacts& facts) {
+  return Is(facts, MessageClass::kHtmlPage) || Is(facts, MessageClass::kAutomatedQueries);
+}
+
 bool Is2xx(const AnswerFacts& facts) {
   return facts.http_status >= 200 && facts.http_status <= 299;
+}
+// Google sends this page with 429, 403 and 503.
+bool IsThrottled(const AnswerFacts& facts) {
+  return Is(facts, MessageClass::kAutomatedQueries) || (facts.http_status == 429 && IsHtml(facts));
+}
+bool IsPrepaymentDepleted(const AnswerFacts& facts) {
+  return Is(facts, MessageClass::kPrepaymentDepleted);
+}
+bool IsSpendingCap(const AnswerFacts& facts) { return Is(facts, MessageClass::kSpendingCap); }
+bool IsCacheStorage(const AnswerFacts& facts) { return Is(facts, MessageClass::kCacheStorage); }
+bool Is429NoAccess(const AnswerFacts& facts) {
+  return facts.http_status == 429 &&
+         std::any_of(facts.violations.begin(), facts.violations.end(),
+                     [](const QuotaViolation& v) { return v.quota_value == 0; });
 }
 // Google names both windows when both are spent: the day is the one that lasts.
 bool Is429Day(const AnswerFacts& facts) {
@@ -23,6 +42,34 @@ bool Is429Minute(const AnswerFacts& facts) {
 }
 // Bare, or with violations that name no window known here.
 bool Is429(const AnswerFacts& facts) { return facts.http_status == 429; }
+
+bool IsKeyExpired(const AnswerFacts& facts) { return Is(facts, MessageClass::kKeyExpired); }
+bool IsKeyInvalid(const AnswerFacts& facts) {
+  return facts.reason == "API_KEY_INVALID" || Is(facts, MessageClass::kKeyNotValid);
+}
+bool IsKeyLeaked(const AnswerFacts& facts) { return Is(facts, MessageClass::kKeyLeaked); }
+// API_KEY_SERVICE_BLOCKED, API_KEY_HTTP_REFERRER_BLOCKED, API_KEY_IP_ADDRESS_BLOCKED, …
+bool IsKeyRestricted(const AnswerFacts& facts) {
+  const bool reason = facts.reason.starts_with("API_KEY_") && facts.reason.ends_with("_BLOCKED");
+  return facts.http_status == 403 && (reason || Is(facts, MessageClass::kMethodBlocked));
+}
+bool IsSuspended(const AnswerFacts& facts) {
+  return facts.reason == "CONSUMER_SUSPENDED" || Is(facts, MessageClass::kConsumerSuspended);
+}
+bool IsProjectDenied(const AnswerFacts& facts) { return Is(facts, MessageClass::kProjectDenied); }
+bool IsServiceDisabled(const AnswerFacts& facts) {
+  return facts.reason == "SERVICE_DISABLED" || Is(facts, MessageClass::kServiceDisabled);
+}
+bool IsBadCredentials(const AnswerFacts& facts) {
+  return Is(facts, MessageClass::kNoCredentials) || Is(facts, MessageClass::kSeveralCredentials);
+}
+bool Is401(const AnswerFacts& facts) { return facts.http_status == 401; }
+bool IsLocation(const AnswerFacts& facts) { return Is(facts, MessageClass::kLocation); }
+bool IsNotForNewUsers(const AnswerFacts& facts) {
+  return Is(facts, MessageClass::kModelNotForNewUsers);
+}
+bool Is503(const AnswerFacts& facts) { return facts.http_status == 503; }
+bool Is500(const AnswerFacts& facts) { return facts.http_status == 500; }
 bool IsAny(const AnswerFacts&) { return true; }
 
 absl::Duration NoTime(const AnswerFacts&) { return absl::ZeroDuration(); }
@@ -36,6 +83,8 @@ absl::Duration GrowingDelay(const AnswerFacts& facts) {
   return facts.retry_delay ? std::max(kGrowingFirst, std::min(Delay(facts), kGrowingMax))
                            : kGrowingFirst;
 }
+absl::Duration KeyRest(const AnswerFacts&) { return kKeyRestFirst; }
+absl::Duration CreditRest(const AnswerFacts&) { return kCreditRestFirst; }
 
 struct Row {
   std::string_view name;
@@ -47,15 +96,56 @@ struct Row {
   std::string_view reason;
 };
 
-// Read from the top; the first row that matches holds.
+// Read from the top; the first row that matches holds. What the rows are made from is in
+// gemini-wire.md §6, which names the reports that each was seen in.
 constexpr Row kRows[] = {
     {"success", Is2xx, Blame::kNobody, Effect::kWorks, false, NoTime, ""},
+
+    // 429 and what else has to do with an amount.
+    {"throttled", IsThrottled, Blame::kSource, Effect::kThrottled, false, NoTime,
+     "Google throttles the address that requests come from"},
+    {"prepayment", IsPrepaymentDepleted, Blame::kProject, Effect::kRestProject, true, CreditRest,
+     "Google says the project's prepaid credits are depleted"},
+    {"spending_cap", IsSpendingCap, Blame::kProject, Effect::kRestProject, true, CreditRest,
+     "Google says the project has reached its spending cap"},
+    {"cache_storage", IsCacheStorage, Blame::kProject, Effect::kNothing, true, NoTime, ""},
+    {"429_no_access", Is429NoAccess, Blame::kBucket, Effect::kSpentToday, true, NoTime,
+     "Google says the project has no access to this model"},
     {"429_day", Is429Day, Blame::kBucket, Effect::kSpentToday, true, NoTime,
      "Google says the requests of the day are spent"},
     {"429_minute", Is429Minute, Blame::kBucket, Effect::kCoolMinute, true, MinuteDelay,
      "Google says too many this minute"},
     {"429_bare", Is429, Blame::kBucket, Effect::kCoolGrowing, true, GrowingDelay,
      "Google answered 429 without saying which limit"},
+
+    // The key and the project.
+    {"key_expired", IsKeyExpired, Blame::kKey, Effect::kRestKey, true, KeyRest,
+     "Google says the key has expired"},
+    {"key_invalid", IsKeyInvalid, Blame::kKey, Effect::kRestKey, true, KeyRest,
+     "Google says the key is not valid"},
+    {"key_leaked", IsKeyLeaked, Blame::kKey, Effect::kRestKey, true, KeyRest,
+     "Google says the key was reported as leaked"},
+    {"key_restricted", IsKeyRestricted, Blame::kKey, Effect::kRestKey, true, KeyRest,
+     "Google says a restriction of the key blocks this API"},
+    {"suspended", IsSuspended, Blame::kProject, Effect::kRestProject, true, KeyRest,
+     "Google says the project is suspended"},
+    {"project_denied", IsProjectDenied, Blame::kProject, Effect::kRestProject, true, KeyRest,
+     "Google says the project is denied access"},
+    {"service_disabled", IsServiceDisabled, Blame::kProject, Effect::kRestProject, true, KeyRest,
+     "Google says the Generative Language API is not enabled in the project"},
+    {"credentials", IsBadCredentials, Blame::kProxy, Effect::kNothing, false, NoTime, ""},
+    {"401", Is401, Blame::kKey, Effect::kRestKey, true, KeyRest,
+     "Google does not accept the key's kind of credential"},
+    {"location", IsLocation, Blame::kSource, Effect::kNothing, true, NoTime, ""},
+    {"not_for_new_users", IsNotForNewUsers, Blame::kBucket, Effect::kSpentToday, true, NoTime,
+     "Google says the model is not available to this project"},
+
+    // Google itself. 500 may have been served; 504 takes as long for every key.
+    {"503", Is503, Blame::kModel, Effect::kOverloaded, true, NoTime,
+     "Google says the model is overloaded"},
+    {"500", Is500, Blame::kUpstream, Effect::kNothing, false, NoTime, ""},
+
+    // 400, 403 and 404 of any other kind, 504, and whatever is not known.
     {"other", IsAny, Blame::kRequest, Effect::kNothing, false, NoTime, ""},
 };
 

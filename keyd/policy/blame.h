@@ -12,19 +12,31 @@
 namespace keypool::policy {
 
 enum class Blame {
-  kNobody,   // it went well
-  kBucket,   // the project's quota for this model
-  kRequest,  // the request itself, or nothing that another key would mend
-  kUnsent,   // it never left
+  kNobody,    // it went well
+  kKey,       // the key is not valid, or not for this API
+  kBucket,    // the project's quota for this model, or its access to it
+  kProject,   // the whole project, with all its keys
+  kModel,     // Google has no room for the model
+  kSource,    // the address that the request came from
+  kUpstream,  // Google, in a way that another key would not mend
+  kProxy,     // a mistake of the pool itself
+  kRequest,   // the request itself, or nothing that another key would mend
+  kUnsent,    // it never left
 };
 
-// What happens to the bucket that the lease was on.
+// What happens in the pool.
 enum class Effect {
   kNothing,
-  kWorks,       // it answers: a growing cooldown starts small again
-  kSpentToday,  // no more until the next Pacific midnight, whatever retryDelay says
-  kCoolMinute,  // for Verdict::cool_for
-  kCoolGrowing  // for Verdict::cool_for at least, twice as long each time it happens again
+  // The bucket of the lease:
+  kWorks,        // it answers: a growing cooldown starts small again
+  kSpentToday,   // no more until the next Pacific midnight, whatever retryDelay says
+  kCoolMinute,   // for Verdict::cool_for
+  kCoolGrowing,  // for Verdict::cool_for at least, twice as long each time it happens again
+  // More than the bucket:
+  kRestKey,      // disabled, and tried again after Verdict::cool_for, twice as long each time
+  kRestProject,  // the same for all its keys
+  kOverloaded,   // the model, when it happens several times in a row
+  kThrottled,    // nothing is granted at all for a while
 };
 
 struct Verdict {
@@ -32,7 +44,7 @@ struct Verdict {
   Blame blame = Blame::kRequest;
   Effect effect = Effect::kNothing;
   bool retryable = false;  // another key may help
-  // From the answer for kCoolMinute and kCoolGrowing; else zero.
+  // How long the effect lasts, where that is not fixed; else zero.
   absl::Duration cool_for = absl::ZeroDuration();
   // One phrase for the status of what cools; empty when nothing does.
   std::string_view reason;
@@ -47,6 +59,16 @@ inline constexpr absl::Duration kDelayMax = absl::Hours(1);
 // A 429 that does not say why: the first time, and the most after doubling.
 inline constexpr absl::Duration kGrowingFirst = absl::Seconds(2);
 inline constexpr absl::Duration kGrowingMax = absl::Minutes(5);
+// After a growing cooldown, one request in this time tries whether the bucket works.
+inline constexpr absl::Duration kProbeEvery = absl::Seconds(2);
+// A key that is not valid, and a project that has no credit: the first time, and the most after
+// doubling.
+inline constexpr absl::Duration kKeyRestFirst = absl::Hours(1);
+inline constexpr absl::Duration kCreditRestFirst = absl::Minutes(10);
+inline constexpr absl::Duration kRestMax = absl::Hours(24);
+// So many projects that are told 429 without a reason within so long: it is not the projects.
+inline constexpr int kThrottledProjects = 3;
+inline constexpr absl::Duration kThrottledWithin = absl::Seconds(5);
 
 // Total: every answer falls into exactly one row, the first that matches.
 Verdict Judge(const AnswerFacts& facts);

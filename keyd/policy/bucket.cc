@@ -67,7 +67,12 @@ ChargeTicket Bucket::Take(const Moment& m, Mutations* mutations) {
   KP_ASSERT(metered_ && day_ == m.today);
   ChargeTicket ticket = {.at = m.mono, .day = day_, .generation = generation_};
   ticket.carried = m.wall + send_by_ >= m.day_ends;
-  if (!ticket.carried && !Covers(m)) {
+  const bool probe = growing_steps_ > 0;
+  if (probe) {
+    cool_until_ = m.mono + kProbeEvery;
+    probed_ = true;
+  }
+  if (!ticket.carried && (probe || !Covers(m))) {
     const std::int64_t left = std::min(limits_.requests_per_day - used_today_,
                                        limits_.requests_per_minute - minute_.UsedAt(m.mono));
     Write(m, std::min(BlockMax(), left), mutations);
@@ -110,6 +115,7 @@ void Bucket::SpendToday(std::string_view reason, const Moment& m, Mutations* mut
 void Bucket::CoolFor(absl::Duration time, std::string_view reason, const Moment& m,
                      Mutations* mutations) {
   const MonoTime until = m.mono + time;
+  probed_ = false;  // what holds it back now is more than the wait for a probe
   if (until <= cool_until_) return;
   cool_until_ = until;
   if (!spent_today_) cool_reason_ = reason;
@@ -129,6 +135,13 @@ void Bucket::CoolGrowing(absl::Duration first, std::optional<MonoTime> granted_a
   CoolFor(std::min(std::max(first, grown), kGrowingMax), reason, m, mutations);
 }
 
+bool Bucket::Works(const Moment& m) {
+  if (std::exchange(growing_steps_, 0) == 0 || !std::exchange(probed_, false)) return false;
+  if (cool_until_ <= m.mono) return false;
+  cool_until_ = m.mono;
+  return true;
+}
+
 void Bucket::Reset(Mutations* mutations) {
   minute_.Clear();
   used_today_ = 0;
@@ -136,6 +149,7 @@ void Bucket::Reset(Mutations* mutations) {
   spent_today_ = false;
   cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
   growing_steps_ = 0;
+  probed_ = false;
   cool_reason_.clear();
   ++generation_;
   Erase(mutations);

@@ -70,7 +70,8 @@ class Bucket {
   // that were granted before the last cooldown began are of the same burst and do not double it.
   void CoolGrowing(absl::Duration first, std::optional<MonoTime> granted_at,
                    std::string_view reason, const Moment& m, Mutations* mutations);
-  void Works() { growing_steps_ = 0; }
+  // It answered a request. True: it is ready earlier than it was.
+  bool Works(const Moment& m);
   // When the cooldown ends; a time that has passed when there is none.
   MonoTime cool_until() const { return cool_until_; }
 
@@ -128,6 +129,7 @@ class Bucket {
   MonoTime cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
   MonoTime growing_since_;
   int growing_steps_ = 0;
+  bool probed_ = false;  // cool_until_ is only the wait for a probe's answer
   std::string cool_reason_;
 
   bool saved_ = false;  // there is a record in the store

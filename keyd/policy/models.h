@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "keyd/policy/breaker.h"
 #include "keyd/policy/bucket.h"
 #include "keyd/policy/moment.h"
 #include "keyd/policy/selector.h"
@@ -35,6 +36,7 @@ struct Model {
   std::int64_t spent_day = -1;     // Google said of some bucket that this day is spent
   MonoTime busy_until;             // every minute is empty and every cooldown over from then on
   std::uint32_t leases = 0;        // open or late
+  Breaker overload;                // Google has no room for it
   std::uint64_t last_used = 0;     // number of the pool's grant
 
   // The sweep that follows a turn of the day or a step of the clock, from the last bucket down, so

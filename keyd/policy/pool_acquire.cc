@@ -25,15 +25,22 @@ KeyEntry* Exclusions::KeyOf(const Project& project) const {
 
 AcquireReply Pool::State::Acquire(const AcquireCommand& command, const Moment& m,
                                   Mutations* mutations) {
-  if (roster.active_keys() == 0) return RefuseWithoutKeys();
+  if (roster.active_keys() == 0) return RefuseWithoutKeys(m);
   if (!MakeLeaseRoom(m, mutations)) return RefuseForLeases(m);
   Model* model = ModelOf(command, m, mutations);
   if (!model) return RefuseForModels();
+  if (std::optional<Refusal> refusal = HeldBack(*model, m)) return *std::move(refusal);
   model->Follow(m);
   const Exclusions exclusions(command, roster);
   Bucket* bucket = Choose(*model, exclusions, m);
   if (!bucket) return RefuseForQuota(*model, m);
   return GrantFrom(bucket, exclusions.KeyOf(*bucket->project()), m, mutations);
+}
+
+std::optional<Refusal> Pool::State::HeldBack(const Model& model, const Moment& m) const {
+  if (source.until() > m.mono) return RefuseForSource(m);
+  if (model.overload.until() > m.mono) return RefuseForOverload(model, m);
+  return std::nullopt;
 }
 
 Model* Pool::State::ModelOf(const AcquireCommand& command, const Moment& m, Mutations* mutations) {
@@ -108,6 +115,8 @@ Project* Pool::State::NextFresh(Model& model, const Exclusions& exclusions, cons
 
 Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mutations* mutations) {
   Model& model = *bucket->model();
+  source.LetThrough(kSourceBreaker, m.mono);
+  model.overload.LetThrough(kOverloadBreaker, m.mono);
   Lease lease;
   lease.key = key->record.id;
   lease.bucket = bucket;

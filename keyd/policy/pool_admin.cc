@@ -82,6 +82,8 @@ absl::Status Pool::Apply(const RemoveKeyCommand& command, const Now& now, Mutati
   Project* project = key->project;
   mutations->push_back(DeleteKey{command.key});
   state.removed.Add(command.key, *key->record.secret, mutations);
+  state.EndRest(key);
+  if (key->rests > 0) --state.keys_on_trial;
   state.roster.Remove(key);
   if (!project->usable()) state.PutAll(project, m);
   if (project->keys == 0) state.DropIfForgettable(project, m, mutations);
@@ -95,6 +97,7 @@ absl::Status Pool::Apply(const DisableKeyCommand& command, const Now& now, Mutat
   KeyEntry* key = state.roster.Find(command.key);
   if (!key) return NoSuchKey(command.key);
   KP_RETURN_IF_ERROR(CheckReason(command.reason));
+  state.EndRest(key);
   if (key->record.active) key->record.disabled_at = now.wall;
   key->record.disabled_reason = command.reason.empty() ? kDefaultReason : command.reason;
   if (state.roster.SetActive(key, false)) state.PutAll(key->project, m);
@@ -109,6 +112,7 @@ absl::Status Pool::Apply(const EnableKeyCommand& command, const Now& now, Mutati
   KeyEntry* key = state.roster.Find(command.key);
   if (!key) return NoSuchKey(command.key);
   if (key->record.active) return absl::OkStatus();
+  state.EndRest(key);
   key->record.disabled_reason.clear();
   key->record.disabled_at = absl::Time();
   if (state.roster.SetActive(key, true)) state.PutAll(key->project, m);

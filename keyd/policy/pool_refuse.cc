@@ -18,6 +18,10 @@ std::string ForModel(const Model& model) {
   return model.metered ? absl::StrCat(" for model ", model.name) : "";
 }
 
+absl::Duration Until(MonoTime t, const Moment& m) {
+  return std::max(t - m.mono, absl::ZeroDuration());
+}
+
 Refusal Because(RefusalReason reason, std::string message) {
   Refusal refusal;
   refusal.reason = reason;
@@ -32,14 +36,35 @@ Refusal Pool::NotRetryable() {
                  "Another key would not change the answer to this request.");
 }
 
-Refusal Pool::State::RefuseWithoutKeys() const {
+Refusal Pool::State::RefuseWithoutKeys(const Moment& m) const {
   if (roster.keys().empty()) {
     return Because(RefusalReason::kNoKeys,
                    "The pool has no API key yet; add one with `poolctl add`.");
   }
-  return Because(RefusalReason::kAllDisabled,
-                 "Every API key of the pool is disabled; `poolctl status` tells why, and "
-                 "`poolctl enable` brings one back.");
+  Refusal refusal = Because(RefusalReason::kAllDisabled,
+                            "Every API key of the pool is disabled; `poolctl status` tells why, "
+                            "and `poolctl enable` brings one back.");
+  if (!resting.empty()) refusal.retry_after = Until(resting.begin()->first, m);
+  return refusal;
+}
+
+Refusal Pool::State::RefuseForSource(const Moment& m) const {
+  Refusal refusal = Because(RefusalReason::kSourceThrottled,
+                            absl::StrCat("Google throttles the address that the pool sends from, "
+                                         "so no key would help; it is tried again in ",
+                                         Rounded(Until(source.until(), m)), "."));
+  refusal.retry_after = Until(source.until(), m);
+  return refusal;
+}
+
+Refusal Pool::State::RefuseForOverload(const Model& model, const Moment& m) const {
+  const absl::Duration wait = Until(model.overload.until(), m);
+  Refusal refusal =
+      Because(RefusalReason::kModelOverloaded,
+              absl::StrCat("Google says the model ", model.name,
+                           " is overloaded; it is tried again in ", Rounded(wait), "."));
+  refusal.retry_after = wait;
+  return refusal;
 }
 
 Refusal Pool::State::RefuseForLeases(const Moment& m) const {
@@ -47,7 +72,7 @@ Refusal Pool::State::RefuseForLeases(const Moment& m) const {
                             absl::StrCat("As many requests are under way as keyd may track (",
                                          config.leases_max, "); try again when some have ended."));
   // Only when all are open, so there is an expiry; a report may well come sooner.
-  refusal.retry_after = std::max(leases.NextExpiry() - m.mono, absl::ZeroDuration());
+  refusal.retry_after = Until(leases.NextExpiry(), m);
   return refusal;
 }
 

@@ -25,7 +25,7 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
   bucket->model()->Follow(m);
   bucket->Turn(m);
   if (command.sent) {
-    state.ApplyVerdict(verdict, bucket, &ended->lease, m, mutations);
+    state.ApplyVerdict(verdict, {ended->lease.key, bucket, &ended->lease}, m, mutations);
   } else if (ended->lease.charge) {
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
     state.Put(bucket, m);
@@ -34,37 +34,74 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
   return reply;
 }
 
-// `lease` is nullptr when it is not known any more.
-void Pool::State::ApplyVerdict(const Verdict& verdict, Bucket* bucket, const Lease* lease,
-                               const Moment& m, Mutations* mutations) {
-  Model& model = *bucket->model();
+void Pool::State::ApplyVerdict(const Verdict& verdict, const Subject& subject, const Moment& m,
+                               Mutations* mutations) {
+  Model& model = *subject.bucket->model();
+  const auto granted_at = subject.lease ? std::optional(subject.lease->granted_at) : std::nullopt;
   switch (verdict.effect) {
     case Effect::kNothing:
       return;
     case Effect::kWorks:
-      bucket->Works();
+      source.Works(granted_at);
+      model.overload.Works(granted_at);
+      KeyWorks(subject.key);
+      if (subject.bucket->Works(m)) Put(subject.bucket, m);
       return;
+    case Effect::kRestKey:
+      if (KeyEntry* key = roster.Find(subject.key)) RestKey(key, verdict, m, mutations);
+      CloseGapsIfMany();
+      return;
+    case Effect::kRestProject:
+      RestProject(subject.bucket->project(), verdict, m, mutations);
+      CloseGapsIfMany();
+      return;
+    case Effect::kOverloaded:
+      // The calls that are not metered have nothing in common but that.
+      if (model.metered) model.overload.Fails(kOverloadBreaker, granted_at, m.mono);
+      return;
+    case Effect::kThrottled:
+      source.Fails(kSourceBreaker, granted_at, m.mono);
+      return;
+    case Effect::kCoolGrowing:
+      NoteBare(*subject.bucket->project(), granted_at, m);
+      break;
     case Effect::kSpentToday:
-      if (lease && lease->charge && lease->charge->day < m.today) {
-        // Yesterday's request was told that yesterday is spent. Should Google's clock be behind
-        // ours, it will say so again.
-        bucket->CoolFor(kMinuteWithoutDelay, verdict.reason, m, mutations);
-        break;
-      }
-      bucket->SpendToday(verdict.reason, m, mutations);
-      model.spent_day = m.today;
-      break;
     case Effect::kCoolMinute:
-      bucket->CoolFor(verdict.cool_for, verdict.reason, m, mutations);
       break;
-    case Effect::kCoolGrowing: {
-      const auto granted_at = lease ? std::optional(lease->granted_at) : std::nullopt;
-      bucket->CoolGrowing(verdict.cool_for, granted_at, verdict.reason, m, mutations);
-      break;
-    }
   }
-  model.Busy(bucket->cool_until());
-  Put(bucket, m);
+  ApplyToBucket(verdict, subject, m, mutations);
+  model.Busy(subject.bucket->cool_until());
+  Put(subject.bucket, m);
+}
+
+void Pool::State::ApplyToBucket(const Verdict& verdict, const Subject& subject, const Moment& m,
+                                Mutations* mutations) {
+  Bucket* bucket = subject.bucket;
+  const Lease* lease = subject.lease;
+  if (verdict.effect == Effect::kCoolMinute) {
+    bucket->CoolFor(verdict.cool_for, verdict.reason, m, mutations);
+  } else if (verdict.effect == Effect::kCoolGrowing) {
+    const auto granted_at = lease ? std::optional(lease->granted_at) : std::nullopt;
+    bucket->CoolGrowing(verdict.cool_for, granted_at, verdict.reason, m, mutations);
+  } else if (lease && lease->charge && lease->charge->day < m.today) {
+    // Yesterday's request was told that yesterday is spent. Should Google's clock be behind ours,
+    // it will say so again.
+    bucket->CoolFor(kMinuteWithoutDelay, verdict.reason, m, mutations);
+  } else {
+    bucket->SpendToday(verdict.reason, m, mutations);
+    bucket->model()->spent_day = m.today;
+  }
+}
+
+void Pool::State::NoteBare(const Project& project, std::optional<MonoTime> granted_at,
+                           const Moment& m) {
+  std::erase_if(bare, [&](const Bare& b) {
+    return m.mono - b.at > kThrottledWithin || b.project == project.serial;
+  });
+  bare.push_back({m.mono, project.serial});
+  if (bare.size() < static_cast<std::size_t>(kThrottledProjects)) return;
+  bare.clear();
+  source.Fails(kSourceBreaker, granted_at, m.mono);
 }
 
 // A lease of another reign: its facts are as true as ever, its charge is in the restored counts.
@@ -80,7 +117,7 @@ void Pool::State::ApplyElsewhere(const Verdict& verdict, const ReportCommand& co
   Bucket* bucket = key->project->Find(model->serial);
   if (!bucket) bucket = MakeBucket(*model, key->project, m);
   bucket->Turn(m);
-  ApplyVerdict(verdict, bucket, nullptr, m, mutations);
+  ApplyVerdict(verdict, {command.key, bucket, nullptr}, m, mutations);
 }
 
 void Pool::State::LeaseIsGone(const Lease& lease, const Moment& m, Mutations* mutations) {

@@ -71,7 +71,7 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
   }
   const Moment m = state->Observe(now);
   state->next_key = snapshot.pool.next_key;
-  KP_RETURN_IF_ERROR(state->RestoreKeys(std::move(snapshot.keys)));
+  KP_RETURN_IF_ERROR(state->RestoreKeys(std::move(snapshot.keys), m));
   for (RemovedKeyRecord& record : snapshot.removed) {
     state->removed.Restore(std::move(record), mutations);
   }
@@ -79,13 +79,19 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
   return std::unique_ptr<Pool>(new Pool(std::move(state)));
 }
 
-absl::Status Pool::State::RestoreKeys(std::vector<KeyRecord> records) {
+absl::Status Pool::State::RestoreKeys(std::vector<KeyRecord> records, const Moment& m) {
   // In the order of ids, which is the order in which they were added.
   std::sort(records.begin(), records.end(),
             [](const KeyRecord& a, const KeyRecord& b) { return a.id < b.id; });
   for (KeyRecord& record : records) {
     KP_RETURN_IF_ERROR(CheckKey(record, next_key, roster));
-    roster.Add(std::move(record));
+    KeyEntry* key = roster.Add(std::move(record));
+    if (key->record.active || key->record.retry_at == absl::InfiniteFuture()) continue;
+    key->rests = 1;
+    ++keys_on_trial;
+    key->rests_until =
+        m.mono + std::clamp(key->record.retry_at - m.wall, absl::ZeroDuration(), kRestMax);
+    resting.insert({key->rests_until, key->record.id});
   }
   return absl::OkStatus();
 }

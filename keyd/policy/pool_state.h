@@ -4,10 +4,14 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "absl/container/btree_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "keyd/policy/blame.h"
+#include "keyd/policy/breaker.h"
 #include "keyd/policy/bucket.h"
 #include "keyd/policy/lease_table.h"
 #include "keyd/policy/models.h"
@@ -29,6 +33,17 @@ class Exclusions {
   absl::Span<const KeyId> keys_;
   absl::InlinedVector<const Project*, 8> projects_;
 };
+
+// The source address: Google's ban pages, or 429 without a reason on several projects at once.
+inline constexpr Breaker::Options kSourceBreaker = {.failures = 1,
+                                                    .first = absl::Seconds(10),
+                                                    .max = absl::Minutes(10),
+                                                    .probe_every = absl::Seconds(5)};
+// A model. One 503 says little: Google sheds single requests all the time.
+inline constexpr Breaker::Options kOverloadBreaker = {.failures = 3,
+                                                      .first = absl::Seconds(1),
+                                                      .max = absl::Seconds(30),
+                                                      .probe_every = absl::Seconds(1)};
 
 struct Pool::State {
   State(const PoolConfig& config, Epoch epoch, const Now& now);
@@ -57,22 +72,43 @@ struct Pool::State {
   // The same for ready ones whose minute has given something back, so that they rank better.
   int Improve(Model& model, const Moment& m, int steps);
   Project* NextFresh(Model& model, const Exclusions& exclusions, const Moment& m);
+  // Why nothing is granted for this model at present, whatever the quota says.
+  std::optional<Refusal> HeldBack(const Model& model, const Moment& m) const;
   Grant GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mutations* mutations);
   bool MakeLeaseRoom(const Moment& m, Mutations* mutations);
 
   // --- pool_refuse.cc
-  Refusal RefuseWithoutKeys() const;
+  Refusal RefuseWithoutKeys(const Moment& m) const;
+  Refusal RefuseForSource(const Moment& m) const;
+  Refusal RefuseForOverload(const Model& model, const Moment& m) const;
   Refusal RefuseForLeases(const Moment& m) const;
   Refusal RefuseForModels() const;
   Refusal RefuseForQuota(const Model& model, const Moment& m) const;
 
   // --- pool_report.cc
-  void ApplyVerdict(const Verdict& verdict, Bucket* bucket, const Lease* lease, const Moment& m,
+  // What an answer was about. `lease` is nullptr when it is not known any more.
+  struct Subject {
+    KeyId key;
+    Bucket* bucket;
+    const Lease* lease;
+  };
+  void ApplyVerdict(const Verdict& verdict, const Subject& subject, const Moment& m,
                     Mutations* mutations);
+  void ApplyToBucket(const Verdict& verdict, const Subject& subject, const Moment& m,
+                     Mutations* mutations);
+  // A 429 without a reason: several projects at once, and it is the source address.
+  void NoteBare(const Project& project, std::optional<MonoTime> granted_at, const Moment& m);
   void ApplyElsewhere(const Verdict& verdict, const ReportCommand& command, const Moment& m,
                       Mutations* mutations);
   // The lease has left the table.
   void LeaseIsGone(const Lease& lease, const Moment& m, Mutations* mutations);
+
+  // --- pool_rest.cc
+  void RestKey(KeyEntry* key, const Verdict& verdict, const Moment& m, Mutations* mutations);
+  void RestProject(Project* project, const Verdict& verdict, const Moment& m, Mutations* mutations);
+  // Before an operator's word takes its place, or the key goes.
+  void EndRest(KeyEntry* key);
+  void KeyWorks(KeyId id);
 
   // --- pool_admin.cc
   void CloseGapsIfMany();
@@ -80,11 +116,12 @@ struct Pool::State {
   bool DropIfForgettable(Project* project, const Moment& m, Mutations* mutations);
 
   // --- pool_restore.cc
-  absl::Status RestoreKeys(std::vector<KeyRecord> records);
+  absl::Status RestoreKeys(std::vector<KeyRecord> records, const Moment& m);
   absl::Status RestoreBuckets(const std::vector<BucketRecord>& records, const Moment& m,
                               Mutations* mutations);
 
   // --- pool_tick.cc
+  void TickResting(const Moment& m, int* budget, Mutations* mutations);
   void TickLeases(const Moment& m, int* budget, Mutations* mutations);
   void TickModel(Model& model, const Moment& m, int* budget, Mutations* mutations);
   void Sweep(Model& model, const Moment& m, int* budget, Mutations* mutations);
@@ -106,6 +143,15 @@ struct Pool::State {
   RemovedKeys removed;
   Models models;
   LeaseTable leases;
+
+  absl::btree_set<std::pair<MonoTime, KeyId>> resting;  // keys, by the end of their rest
+  std::size_t keys_on_trial = 0;                        // that rested and have not worked since
+  Breaker source;                                       // the address that requests come from
+  struct Bare {
+    MonoTime at;
+    std::uint32_t project;
+  };
+  std::vector<Bare> bare;  // the last ones, of different projects, oldest first
 
   std::size_t tick_model = 0;    // where the next Tick goes on
   std::size_t keyless_left = 0;  // of the round over Roster::keyless that is under way

@@ -51,6 +51,7 @@ KeyStatus Pool::State::Describe(const KeyEntry& key, std::string_view model,
   status.active = record.active;
   status.disabled_reason = record.disabled_reason;
   status.disabled_at = record.disabled_at;
+  if (record.retry_at != absl::InfiniteFuture()) status.retry_at = record.retry_at;
   status.added_at = record.added_at;
   status.last_used_at = key.last_used_at;
   for (const Bucket* bucket : key.project->buckets) {
@@ -69,7 +70,6 @@ PoolStatus Pool::Status(const StatusQuery& query, const Now& now) const {
   status.summary.epoch = state.epoch;
   status.summary.keys_total = static_cast<std::int64_t>(state.roster.keys().size());
   status.summary.keys_active = static_cast<std::int64_t>(state.roster.active_keys());
-  // No answer that the blame table knows today puts a whole project out of use.
   status.summary.keys_usable = status.summary.keys_active;
   status.summary.projects_total = static_cast<std::int64_t>(state.roster.projects_with_keys());
   status.summary.leases_open = static_cast<std::int64_t>(state.leases.open());

@@ -16,6 +16,7 @@ bool Pool::Tick(const Now& now, Mutations* mutations) {
   State& state = *state_;
   const Moment m = state.Observe(now);
   int budget = kStepsPerTick;
+  state.TickResting(m, &budget, mutations);
   state.TickLeases(m, &budget, mutations);
   // Starts with the model that the last call could not finish, so that none is starved.
   const auto& all = state.models.all();

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "keyd/base/clock.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/secret.h"
 #include "keyd/policy/secret_index.h"
@@ -25,6 +26,8 @@ struct KeyEntry {
   KeyRecord record;
   Project* project = nullptr;
   std::optional<absl::Time> last_used_at;
+  MonoTime rests_until;  // while record.retry_at is set
+  int rests = 0;         // in a row, without a success since
   // Neighbours in the project's rotation.
   KeyEntry* previous = nullptr;
   KeyEntry* next = nullptr;

@@ -53,6 +53,9 @@ struct KeyRecord {
   std::string disabled_reason;
   absl::Time disabled_at;
   absl::Time added_at;
+  // Disabled because of Google's answers: when requests may try it again. InfiniteFuture: never by
+  // itself, an operator has disabled it.
+  absl::Time retry_at = absl::InfiniteFuture();
 };
 
 // Grants of one moment in a minute window.

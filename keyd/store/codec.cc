@@ -31,6 +31,8 @@ enum : std::uint8_t {
   kDisabledAt = 6,
   kAddedAt = 7,
   kLastRequired = kAddedAt,
+  kRetryAt = 8,
+  kLastKnown = kRetryAt,
 };
 }
 namespace bucket_tag {
@@ -59,9 +61,10 @@ absl::Status BadField(int tag, std::string_view what) {
 }
 
 // Hands every field to `read(field) → bool` (false: its value makes no sense). Tags 1 to
-// `last_required` must be there, all at most once; tags above are of a later version and skipped.
+// `last_required` must be there, those up to `last_known` may be, all at most once; tags above are
+// of a later version and skipped.
 template <class Read>
-absl::Status ReadFields(std::string_view bytes, int last_required, Read read) {
+absl::Status ReadFields(std::string_view bytes, int last_required, int last_known, Read read) {
   absl::StatusOr<FieldReader> reader = FieldReader::Open(bytes, kRecordVersion);
   if (!reader.ok()) return reader.status();
   std::uint32_t seen = 0;
@@ -70,7 +73,7 @@ absl::Status ReadFields(std::string_view bytes, int last_required, Read read) {
     if (!field.ok()) return field.status();
     if (!field->has_value()) break;
     const int tag = (*field)->tag;
-    if (tag > last_required) continue;
+    if (tag > last_known) continue;
     if (seen & (1u << tag)) return BadField(tag, "is there twice");
     seen |= 1u << tag;
     if (!read(**field)) return BadField(tag, "has a value that makes no sense");
@@ -160,6 +163,7 @@ void EncodeKey(const KeyRecord& record, std::string* out) {
   fields.Bytes(key_tag::kDisabledReason, record.disabled_reason);
   fields.Time(key_tag::kDisabledAt, record.disabled_at);
   fields.Time(key_tag::kAddedAt, record.added_at);
+  if (record.retry_at != absl::InfiniteFuture()) fields.Time(key_tag::kRetryAt, record.retry_at);
   fields.Finish();
 }
 
@@ -209,10 +213,12 @@ absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes) {
         return Put(field, &record.disabled_at);
       case key_tag::kAddedAt:
         return Put(field, &record.added_at);
+      case key_tag::kRetryAt:
+        return Put(field, &record.retry_at);
     }
     return false;  // tag 0
   };
-  absl::Status status = ReadFields(bytes, key_tag::kLastRequired, read);
+  absl::Status status = ReadFields(bytes, key_tag::kLastRequired, key_tag::kLastKnown, read);
   if (status.ok() && record.id != row) status = Misfiled();
   if (!status.ok()) return Annotate(status, "table keys, row " + ToString(row));
   return record;
@@ -242,7 +248,8 @@ absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_vie
     }
     return false;  // tag 0
   };
-  absl::Status status = ReadFields(bytes, bucket_tag::kLastRequired, read);
+  absl::Status status =
+      ReadFields(bytes, bucket_tag::kLastRequired, bucket_tag::kLastRequired, read);
   if (status.ok() && (record.project != row.project || record.model != row.model)) {
     status = Misfiled();
   }
@@ -255,7 +262,8 @@ absl::StatusOr<PoolRecord> DecodePool(std::string_view bytes) {
   const auto read = [&record](const Field& field) {
     return field.tag == pool_tag::kNextKey && Put(field, &record.next_key);
   };
-  const absl::Status status = ReadFields(bytes, pool_tag::kLastRequired, read);
+  const absl::Status status =
+      ReadFields(bytes, pool_tag::kLastRequired, pool_tag::kLastRequired, read);
   if (!status.ok()) return Annotate(status, "table pool, row 1");
   return record;
 }
@@ -271,7 +279,8 @@ absl::StatusOr<RemovedKeyRecord> DecodeRemovedKey(KeyId row, std::string_view by
     }
     return false;  // tag 0
   };
-  absl::Status status = ReadFields(bytes, removed_tag::kLastRequired, read);
+  absl::Status status =
+      ReadFields(bytes, removed_tag::kLastRequired, removed_tag::kLastRequired, read);
   if (status.ok() && record.id != row) status = Misfiled();
   if (!status.ok()) return Annotate(status, "table removed_keys, row " + ToString(row));
   return record;

@@ -139,6 +139,7 @@ void Encode(const KeyStatus& key, v1::KeyStatus* out) {
   if (!key.active) {
     out->set_disabled_reason(ClipText(key.disabled_reason, kTextBytesMax));
     EncodeTime(key.disabled_at, out->mutable_disabled_at());
+    if (key.retry_at) EncodeTime(*key.retry_at, out->mutable_retry_at());
   }
   EncodeTime(key.added_at, out->mutable_added_at());
   if (key.last_used_at) EncodeTime(*key.last_used_at, out->mutable_last_used_at());
@@ -158,6 +159,7 @@ absl::StatusOr<KeyStatus> Decode(const v1::KeyStatus& in) {
   key.active = in.state() == v1::KeyStatus::STATE_ACTIVE;
   key.disabled_reason = in.disabled_reason();
   if (in.has_disabled_at()) key.disabled_at = DecodeTime(in.disabled_at());
+  if (in.has_retry_at()) key.retry_at = DecodeTime(in.retry_at());
   key.added_at = DecodeTime(in.added_at());
   if (in.has_last_used_at()) key.last_used_at = DecodeTime(in.last_used_at());
   for (const v1::BucketStatus& b : in.buckets()) {

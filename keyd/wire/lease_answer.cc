@@ -37,6 +37,10 @@ v1::Refused::Reason EncodeReason(RefusalReason reason) {
       return v1::Refused::REASON_NOT_RETRYABLE;
     case RefusalReason::kLimitReached:
       return v1::Refused::REASON_LIMIT_REACHED;
+    case RefusalReason::kModelOverloaded:
+      return v1::Refused::REASON_MODEL_OVERLOADED;
+    case RefusalReason::kSourceThrottled:
+      return v1::Refused::REASON_SOURCE_THROTTLED;
   }
   return v1::Refused::REASON_UNSPECIFIED;
 }
@@ -55,6 +59,10 @@ std::optional<RefusalReason> DecodeReason(v1::Refused::Reason reason) {
       return RefusalReason::kNotRetryable;
     case v1::Refused::REASON_LIMIT_REACHED:
       return RefusalReason::kLimitReached;
+    case v1::Refused::REASON_MODEL_OVERLOADED:
+      return RefusalReason::kModelOverloaded;
+    case v1::Refused::REASON_SOURCE_THROTTLED:
+      return RefusalReason::kSourceThrottled;
     default:
       return std::nullopt;
   }

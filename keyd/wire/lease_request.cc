@@ -12,6 +12,12 @@
 namespace keypool::wire {
 namespace {
 
+// The numbers are the same on both sides.
+static_assert(static_cast<int>(MessageClass::kHtmlPage) == v1::MESSAGE_CLASS_HTML_PAGE);
+static_assert(static_cast<int>(MessageClass::kNoCredentials) == v1::MESSAGE_CLASS_NO_CREDENTIALS);
+static_assert(static_cast<int>(kMessageClassLast) == v1::MESSAGE_CLASS_MODEL_NOT_FOR_NEW_USERS);
+static_assert(static_cast<int>(kMessageClassLast) == v1::MessageClass_MAX);
+
 absl::Status Invalid(std::string_view field, std::string_view rule) {
   return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", ToAbsl(rule)));
 }
@@ -56,6 +62,13 @@ void EncodeFacts(const AnswerFacts& facts, v1::AnswerFacts* out) {
     }
   }
   if (facts.retry_delay) out->set_retry_delay_ms(ToMilliseconds(*facts.retry_delay));
+  out->set_message_class(static_cast<v1::MessageClass>(facts.message));
+}
+
+// One that this version does not know says nothing to it.
+MessageClass DecodeMessageClass(v1::MessageClass in) {
+  if (in < 0 || in > static_cast<int>(kMessageClassLast)) return MessageClass::kNone;
+  return static_cast<MessageClass>(in);
 }
 
 absl::StatusOr<QuotaViolation> DecodeViolation(const v1::QuotaViolation& in) {
@@ -86,6 +99,7 @@ absl::StatusOr<AnswerFacts> DecodeFacts(const v1::AnswerFacts& in) {
     if (!violation.ok()) return violation.status();
     facts.violations.push_back(*std::move(violation));
   }
+  facts.message = DecodeMessageClass(in.message_class());
   if (in.has_retry_delay_ms()) {
     facts.retry_delay = std::min(absl::Milliseconds(ToInt64(in.retry_delay_ms())), kRetryDelayMax);
   }

@@ -62,7 +62,8 @@ policy::KeyRecord KeyOf(std::uint64_t id, std::string_view secret) {
           .secret = std::make_shared<const Secret>(secret),
           .disabled_reason = {},
           .disabled_at = absl::InfinitePast(),
-          .added_at = absl::FromUnixSeconds(1'700'000'000)};
+          .added_at = absl::FromUnixSeconds(1'700'000'000),
+          .retry_at = absl::InfiniteFuture()};
 }
 
 policy::BucketRecord BucketOf(std::string project, std::string model, std::int64_t day_used) {
@@ -86,7 +87,7 @@ std::string Describe(policy::Snapshot snapshot) {
     absl::StrAppend(&out, "key ", key.id.value(), " ", absl::CHexEscape(key.project.value()), " ",
                     absl::CHexEscape(std::string(key.secret->Reveal())), " ", key.active, " ",
                     absl::CHexEscape(key.disabled_reason), " ", Text(key.disabled_at), " ",
-                    Text(key.added_at), "\n");
+                    Text(key.added_at), " ", Text(key.retry_at), "\n");
   }
   for (const policy::BucketRecord& bucket : buckets) {
     absl::StrAppend(&out, "bucket ", absl::CHexEscape(bucket.project.value()), " ",

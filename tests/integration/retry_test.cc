@@ -177,7 +177,9 @@ TEST_F(Exhausted, KeyThatComesBackInTimeIsWaitedFor) {
 }
 
 TEST(UpstreamErrors, AreRelayedAsTheyAre) {
-  auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
+  ClusterOptions options{.keys = TestKeys(1)};
+  options.proxy = {{"RETRY_DELAY_SECONDS", "5"}};  // longer than an overloaded model is left alone
+  auto cluster = Cluster::Start(options).value();
   for (const auto& [kind, status] :
        {std::pair{FaultKind::k500, 500}, std::pair{FaultKind::k503, 503}}) {
     cluster->fake().AddFault(Of(kind, -1));

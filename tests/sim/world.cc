@@ -77,6 +77,7 @@ bool World::Commit() {
 
 void World::Restore() {
   epoch_ = Epoch{epoch_.value() + 1};
+  resting_.clear();
   pending_.clear();
   pool_.reset();
   auto pool = policy::Pool::Restore(config_, store_.Load(epoch_), now(), &pending_);
@@ -106,10 +107,27 @@ void World::AcquireOne() {
       if (Chance(20)) command.exclude_projects.push_back(ProjectId{key.first});
     }
   }
+  LookAtKeys();
   const AcquireReply reply = pool_->Apply(command, now(), random_, &pending_);
   if (!Commit()) return;
   if (const Grant* grant = std::get_if<Grant>(&reply)) return OnGrant(command, *grant);
   CheckRefusal(command, std::get<Refusal>(reply));
+}
+
+// Which keys rest because of Google's answers, and whether none comes back early.
+void World::LookAtKeys() {
+  for (auto& [id, key] : keys_) {
+    const absl::StatusOr<KeyStatus> status = pool_->Key(id, "", now());
+    if (!status.ok()) return Break(status.status().ToString());
+    key.second = status->active;
+    const auto rests = resting_.find(id);
+    if (status->retry_at) {
+      if (rests == resting_.end()) resting_[id] = mono_ + (*status->retry_at - wall_);
+    } else if (rests != resting_.end()) {
+      if (mono_ < rests->second) Break("a key came back before the end of its rest");
+      resting_.erase(rests);
+    }
+  }
 }
 
 void World::OnGrant(const AcquireCommand& command, const Grant& grant) {
@@ -232,6 +250,13 @@ AnswerFacts World::RandomFacts() {
   const std::int64_t dice = Random(100);
   if (dice < 80) return facts;
   facts.http_status = dice < 84 ? 500 : 429;
+  if (dice == 80) facts.http_status = 503;
+  if (dice == 81 && Chance(20)) {
+    facts.http_status = Chance(50) ? 400 : 403;
+    facts.message =
+        facts.http_status == 400 ? MessageClass::kKeyNotValid : MessageClass::kConsumerSuspended;
+  }
+  if (dice == 84 && Chance(5)) facts.message = MessageClass::kAutomatedQueries;
   if (Chance(50)) facts.retry_delay = absl::Seconds(Random(70));
   const std::string prefix = "GenerateRequests";
   const std::string suffix = "PerProjectPerModel-FreeTier";
@@ -264,6 +289,7 @@ void World::ChangeKeys() {
   if (dice == 2) status = pool_->Apply(EnableKeyCommand{key->first}, now(), &pending_);
   if (!status.ok()) return Break(status.ToString());
   if (!Commit()) return;
+  resting_.erase(key->first);  // an operator's word counts more
   if (dice == 0) {
     keys_.erase(key);
   } else {

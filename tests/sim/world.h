@@ -52,6 +52,7 @@ class World {
 
   void Step();
   void AcquireOne();
+  void LookAtKeys();
   void OnGrant(const AcquireCommand& command, const Grant& grant);
   void CheckRefusal(const AcquireCommand& command, const Refusal& refusal);
   void ReportOne();
@@ -93,7 +94,8 @@ class World {
   Epoch epoch_{0};
   absl::Time wall_;
   MonoTime mono_;
-  std::map<KeyId, std::pair<std::string, bool>> keys_;  // project, active: as the operator left it
+  std::map<KeyId, std::pair<std::string, bool>> keys_;  // project, active
+  std::map<KeyId, MonoTime> resting_;                   // until when, at least
   std::vector<HeldLease> leases_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> granted_;
   std::multimap<absl::Time, Arrival> under_way_;

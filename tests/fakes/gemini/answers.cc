@@ -2,8 +2,10 @@
 
 #include <boost/json.hpp>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "keyd/base/status.h"
 
 namespace keypool::fake {
 namespace {
@@ -11,6 +13,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::string_view kInfo = "type.googleapis.com/google.rpc.ErrorInfo";
+constexpr std::string_view kService = "generativelanguage.googleapis.com";
+constexpr std::string_view kConsumer = "projects/123456789";
 
 void PrettyInto(const json::value& value, const std::string& indent, std::string* out) {
   const std::string deeper = indent + "  ";
@@ -18,8 +22,7 @@ void PrettyInto(const json::value& value, const std::string& indent, std::string
   if (const json::object* object = value.if_object(); object != nullptr && !object->empty()) {
     out->append("{");
     for (const auto& member : *object) {
-      absl::StrAppend(out, absl::string_view(separator.data(), separator.size()), "\n", deeper,
-                      json::serialize(member.key()), ": ");
+      absl::StrAppend(out, ToAbsl(separator), "\n", deeper, json::serialize(member.key()), ": ");
       PrettyInto(member.value(), deeper, out);
       separator = ",";
     }
@@ -27,7 +30,7 @@ void PrettyInto(const json::value& value, const std::string& indent, std::string
   } else if (const json::array* array = value.if_array(); array != nullptr && !array->empty()) {
     out->append("[");
     for (const json::value& element : *array) {
-      absl::StrAppend(out, absl::string_view(separator.data(), separator.size()), "\n", deeper);
+      absl::StrAppend(out, ToAbsl(separator), "\n", deeper);
       PrettyInto(element, deeper, out);
       separator = ",";
     }
@@ -56,6 +59,21 @@ GoogleError ErrorWithReason(int code, std::string_view status, std::string messa
                                        {"domain", "googleapis.com"},
                                        {"metadata", std::move(metadata)}});
   return error;
+}
+
+GoogleError BadKey(const std::string& message) {
+  GoogleError error =
+      ErrorWithReason(400, "INVALID_ARGUMENT", message, "API_KEY_INVALID", {{"service", kService}});
+  error.details.push_back(json::object{{"@type", "type.googleapis.com/google.rpc.LocalizedMessage"},
+                                       {"locale", "en-US"},
+                                       {"message", message}});
+  return error;
+}
+
+// The gRPC name of "generateContent".
+std::string MethodName(std::string method) {
+  if (!method.empty()) method[0] = absl::ascii_toupper(static_cast<unsigned char>(method[0]));
+  return "google.ai.generativelanguage.v1beta.GenerativeService." + method;
 }
 
 }  // namespace
@@ -139,24 +157,59 @@ Reply AutomatedQueries() {
 }
 
 Reply InvalidKey(Shape shape) {
-  const std::string message = "API key not valid. Please pass a valid API key.";
-  GoogleError error = ErrorWithReason(400, "INVALID_ARGUMENT", message, "API_KEY_INVALID",
-                                      {{"service", "generativelanguage.googleapis.com"}});
-  error.details.push_back(json::object{{"@type", "type.googleapis.com/google.rpc.LocalizedMessage"},
-                                       {"locale", "en-US"},
-                                       {"message", message}});
-  return ErrorReply(error, shape);
+  return ErrorReply(BadKey("API key not valid. Please pass a valid API key."), shape);
+}
+
+Reply ExpiredKey(Shape shape) {
+  return ErrorReply(BadKey("API key expired. Please renew the API key."), shape);
+}
+
+Reply UnsupportedCredential(const std::string& method, Shape shape) {
+  return ErrorReply(
+      ErrorWithReason(401, "UNAUTHENTICATED",
+                      "Request had invalid authentication credentials. Expected OAuth 2 access "
+                      "token, login cookie or other valid authentication credential. See "
+                      "https://developers.google.com/identity/sign-in/web/devconsole-project.",
+                      "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+                      {{"service", kService}, {"method", MethodName(method)}}),
+      shape);
 }
 
 Reply SuspendedKey(const std::string& key, Shape shape) {
   const std::string consumer = "api_key:" + key;
   return ErrorReply(
+      ErrorWithReason(
+          403, "PERMISSION_DENIED",
+          "Permission denied: Consumer '" + consumer + "' has been suspended.",
+          "CONSUMER_SUSPENDED",
+          {{"service", kService}, {"containerInfo", consumer}, {"consumer", kConsumer}}),
+      shape);
+}
+
+Reply BlockedMethod(const std::string& method, Shape shape) {
+  const std::string name = MethodName(method);
+  return ErrorReply(
       ErrorWithReason(403, "PERMISSION_DENIED",
-                      "Permission denied: Consumer '" + consumer + "' has been suspended.",
-                      "CONSUMER_SUSPENDED",
-                      {{"service", "generativelanguage.googleapis.com"},
-                       {"containerInfo", consumer},
-                       {"consumer", "projects/123456789"}}),
+                      absl::StrCat("Requests to this API ", ToAbsl(kService), " method ", name,
+                                   " are blocked."),
+                      "API_KEY_SERVICE_BLOCKED",
+                      {{"service", kService}, {"methodName", name}, {"consumer", kConsumer}}),
+      shape);
+}
+
+Reply DisabledService(Shape shape) {
+  const std::string url = absl::StrCat("https://console.developers.google.com/apis/api/",
+                                       ToAbsl(kService), "/overview?project=123456789");
+  return ErrorReply(
+      ErrorWithReason(
+          403, "PERMISSION_DENIED",
+          "Generative Language API has not been used in project 123456789 before or it is "
+          "disabled. Enable it by visiting " +
+              url +
+              " then retry. If you enabled this API recently, wait a few minutes for the action "
+              "to propagate to our systems and retry.",
+          "SERVICE_DISABLED",
+          {{"service", kService}, {"consumer", kConsumer}, {"activationUrl", url}}),
       shape);
 }
 
@@ -186,6 +239,16 @@ Reply UnknownModel(const std::string& model, Shape shape) {
                          " is not found for API version v1beta, or is not supported for "
                          "generateContent. Call ListModels to see the list of available models and "
                          "their supported methods.",
+                     {}},
+                    shape);
+}
+
+Reply ModelNotForNewUsers(const std::string& model, Shape shape) {
+  return ErrorReply({404,
+                     "NOT_FOUND",
+                     "This model models/" + model +
+                         " is no longer available to new users. Please update your code to use a "
+                         "newer model for the latest features and improvements.",
                      {}},
                     shape);
 }

@@ -40,11 +40,17 @@ Reply QuotaExceeded(const std::vector<Violation>& violations, const std::string&
 Reply BareQuotaExceeded(Shape shape);
 Reply AutomatedQueries();  // the HTML page of an address ban
 Reply InvalidKey(Shape shape);
+Reply ExpiredKey(Shape shape);
+// `method` as in the path: "generateContent".
+Reply UnsupportedCredential(const std::string& method, Shape shape);
 Reply SuspendedKey(const std::string& key, Shape shape);
+Reply BlockedMethod(const std::string& method, Shape shape);
+Reply DisabledService(Shape shape);
 Reply UnregisteredCaller(Shape shape);
 Reply MultipleCredentials(Shape shape);
 Reply MissingBearer();
 Reply UnknownModel(const std::string& model, Shape shape);
+Reply ModelNotForNewUsers(const std::string& model, Shape shape);
 Reply BadRequest(std::string message, Shape shape);
 Reply InternalError(Shape shape);
 Reply Overloaded(Shape shape);

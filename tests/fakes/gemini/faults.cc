@@ -11,15 +11,28 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 25> kNames{{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 38> kNames{{
     {"429_minute", FaultKind::k429Minute},
     {"429_day", FaultKind::k429Day},
     {"429_bare", FaultKind::k429Bare},
     {"429_html", FaultKind::k429Html},
+    {"429_no_access", FaultKind::k429NoAccess},
+    {"429_prepaid", FaultKind::k429Prepaid},
+    {"429_spend", FaultKind::k429Spend},
     {"400_key", FaultKind::k400Key},
+    {"400_expired", FaultKind::k400Expired},
+    {"400_location", FaultKind::k400Location},
+    {"401", FaultKind::k401},
     {"403_suspended", FaultKind::k403Suspended},
+    {"403_leaked", FaultKind::k403Leaked},
+    {"403_blocked", FaultKind::k403Blocked},
+    {"403_disabled", FaultKind::k403Disabled},
+    {"403_denied", FaultKind::k403Denied},
+    {"403_ambiguous", FaultKind::k403Ambiguous},
+    {"404_new_users", FaultKind::k404NewUsers},
     {"500", FaultKind::k500},
     {"503", FaultKind::k503},
+    {"504", FaultKind::k504},
     {"raw", FaultKind::kRaw},
     {"hang", FaultKind::kHang},
     {"close_unread", FaultKind::kCloseUnread},

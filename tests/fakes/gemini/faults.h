@@ -18,10 +18,23 @@ enum class FaultKind {
   k429Day,
   k429Bare,
   k429Html,
+  k429NoAccess,  // a limit of zero
+  k429Prepaid,   // the prepaid credits are depleted
+  k429Spend,     // the spending cap of the month is reached
   k400Key,
+  k400Expired,
+  k400Location,
+  k401,
   k403Suspended,
+  k403Leaked,
+  k403Blocked,   // by a restriction of the key
+  k403Disabled,  // the API is not enabled in the project
+  k403Denied,    // the project is denied access
+  k403Ambiguous,
+  k404NewUsers,
   k500,
   k503,
+  k504,
   kRaw,          // writes Fault::raw as it is, then closes if `close`
   kHang,         // no answer, until the peer closes
   kCloseUnread,  // closes as soon as the head has come

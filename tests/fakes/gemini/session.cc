@@ -8,6 +8,7 @@
 #include "keyd/base/clock.h"
 #include "tests/fakes/gemini/control.h"
 #include "tests/fakes/gemini/digest.h"
+#include "tests/fakes/gemini/fault_answers.h"
 
 namespace keypool::fake {
 
@@ -17,38 +18,6 @@ namespace {
 constexpr std::size_t kHeadBytesMax = 1024 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kChunkLineBytesMax = 4096;
-
-// The answer that a fault gives instead of the usual one; nothing for faults that only deliver
-// badly.
-std::optional<Reply> AnswerInstead(const Fault& fault, const Subject& subject) {
-  const bool embed = subject.method.find("mbed") != std::string::npos;
-  const Violation minute{Window::kMinute, 10, absl::Seconds(30)};
-  const Violation day{Window::kDay, 250, absl::Hours(5)};
-  switch (fault.kind) {
-    case FaultKind::k429Minute:
-      return QuotaExceeded({minute}, subject.model, embed, subject.shape);
-    case FaultKind::k429Day:
-      return QuotaExceeded({day}, subject.model, embed, subject.shape);
-    case FaultKind::k429Bare:
-      return BareQuotaExceeded(subject.shape);
-    case FaultKind::k429Html:
-      return AutomatedQueries();
-    case FaultKind::k400Key:
-      return InvalidKey(subject.shape);
-    case FaultKind::k403Suspended:
-      return SuspendedKey(subject.key, subject.shape);
-    case FaultKind::k500:
-      return InternalError(subject.shape);
-    case FaultKind::k503:
-      return Overloaded(subject.shape);
-    case FaultKind::kRaw:
-    case FaultKind::kHang:
-    case FaultKind::kCloseUnsent:
-      return Reply{0, "", {}, {}, Framing::kSized};
-    default:
-      return std::nullopt;
-  }
-}
 }  // namespace
 
 // Takes a body in: counts it, hashes it, keeps the beginning.

@@ -37,6 +37,7 @@ TEST(AdminJson, KeyHasItsNamesAndNullsForWhatIsNotThere) {
   EXPECT_EQ(value.at("masked_secret"), "AIza…wxyz");
   EXPECT_EQ(value.at("state"), "active");
   EXPECT_TRUE(value.at("disabled_at").is_null());
+  EXPECT_TRUE(value.at("retry_at").is_null());
   EXPECT_TRUE(value.at("last_used_at").is_null());
   const json::value& bucket = value.at("buckets").at(0);
   EXPECT_EQ(bucket.at("state"), "cooling");

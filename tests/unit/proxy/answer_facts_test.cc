@@ -114,7 +114,6 @@ TEST(AnswerFacts, NoErrorInTheBodyThenOnlyTheStatusIsTold) {
         std::string_view("[]"), std::string_view("{}"), std::string_view("null"),
         std::string_view("{\"error\":\"text\"}"), std::string_view("{\"error\":[{}]}"),
         std::string_view("{\"error\":{\"details\":{}}}"), std::string_view("{\"error\" 5}"),
-        std::string_view("{\"error\":{\"code\":\"not_found\",\"message\":\"m\"}}"),
         std::string_view("{,}"), std::string_view("{\"a\":}"), std::string_view(deep)}) {
     const AnswerFacts facts = Describe(503, body);
     EXPECT_EQ(facts.http_status, 503);
@@ -122,6 +121,7 @@ TEST(AnswerFacts, NoErrorInTheBodyThenOnlyTheStatusIsTold) {
     EXPECT_EQ(facts.reason, "");
     EXPECT_TRUE(facts.violations.empty());
     EXPECT_FALSE(facts.retry_delay.has_value());
+    EXPECT_EQ(facts.message, body.starts_with('<') ? MessageClass::kHtmlPage : MessageClass::kNone);
   }
 }
 
@@ -226,6 +226,59 @@ TEST(AnswerFacts, DelaysAndValuesOfEveryFormThenOnlySoundOnesCount) {
     ASSERT_EQ(facts.violations.size(), 1u) << c.value;
     EXPECT_EQ(facts.violations[0].quota_value, c.expected) << c.value;
   }
+}
+
+TEST(AnswerFacts, CodeInWordsThenItStandsForAMissingStatusOnly) {
+  EXPECT_EQ(Describe(404, R"({"error":{"code":"not_found","message":"m"}})").status, "not_found");
+  EXPECT_EQ(Describe(400, R"({"error":{"code":"no","status":"NOT_FOUND"}})").status, "NOT_FOUND");
+  EXPECT_EQ(Describe(400, R"({"error":{"code":400,"message":"m"}})").status, "");
+  EXPECT_EQ(Describe(400, "{\"error\":{\"code\":\"" + std::string(999, 'x') + "\"}}").status,
+            std::string(64, 'x'));
+}
+
+TEST(AnswerFacts, QuotaNamedByErrorInfoThenItIsAViolationUnlessQuotaFailureNamesOne) {
+  const std::string start = R"({"error":{"code":429,"status":"RESOURCE_EXHAUSTED","details":[
+      {"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"RATE_LIMIT_EXCEEDED",
+       "domain":"googleapis.com","metadata":{"service":"generativelanguage.googleapis.com",
+       "quota_metric":"generativelanguage.googleapis.com/generate_content_requests",
+       "quota_location":"us-east1","consumer":"projects/7","quota_limit_value":"60",
+       "quota_limit":"GenerateContentRequestsPerMinutePerProjectPerRegion"}})";
+  const AnswerFacts old = Describe(429, start + "]}}");
+  EXPECT_EQ(old.reason, "RATE_LIMIT_EXCEEDED");
+  ASSERT_EQ(old.violations.size(), 1u);
+  EXPECT_EQ(old.violations[0].quota_id, "GenerateContentRequestsPerMinutePerProjectPerRegion");
+  EXPECT_EQ(old.violations[0].quota_metric,
+            "generativelanguage.googleapis.com/generate_content_requests");
+  EXPECT_EQ(old.violations[0].quota_value, 60);
+  const AnswerFacts both = Describe(
+      429, start + R"(,{"@type":"google.rpc.QuotaFailure","violations":[{"quotaId":"q"}]}]}})");
+  ASSERT_EQ(both.violations.size(), 1u);
+  EXPECT_EQ(both.violations[0].quota_id, "q");
+  std::string other = start + "]}}";
+  other.replace(other.find("RATE_LIMIT_EXCEEDED"), 19, "SERVICE_DISABLED");
+  EXPECT_TRUE(Describe(403, other).violations.empty());
+}
+
+TEST(AnswerFacts, DelayInTheMessageThenItCountsUnlessRetryInfoTellsOne) {
+  const std::string start =
+      R"({"error":{"message":"Quota.\nPlease retry in 51.606482386s.","details":[)";
+  EXPECT_EQ(Describe(429, start + "]}}").retry_delay, absl::Milliseconds(51606));
+  EXPECT_EQ(
+      Describe(429, start + R"({"retryDelay":"7s","@type":"google.rpc.RetryInfo"}]}})").retry_delay,
+      absl::Seconds(7));
+}
+
+TEST(AnswerFacts, LimitOfZeroThatOnlyTheMessageTellsThenTheViolationHasIt) {
+  const AnswerFacts facts = Describe(429, R"({"error":{"message":"You exceeded your current quota.
+\n* Quota exceeded for metric: g/requests, limit: 20, model: m\n* Quota exceeded for metric: g/tokens,
+ limit: 9, model: m\n* Quota exceeded for metric: g/requests, limit: 0, model: m\nPlease retry in 5s.",
+"details":[{"@type":"google.rpc.QuotaFailure","violations":[
+{"quotaMetric":"g/requests","quotaId":"PerMinute","quotaValue":"20"},
+{"quotaMetric":"g/requests","quotaId":"PerDay"},{"quotaMetric":"g/other","quotaId":"x"}]}]}})");
+  ASSERT_EQ(facts.violations.size(), 3u);
+  EXPECT_EQ(facts.violations[0].quota_value, 20);
+  EXPECT_EQ(facts.violations[1].quota_value, 0);
+  EXPECT_EQ(facts.violations[2].quota_value, std::nullopt);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/fakes/gemini/control.h"
 #include "tests/fakes/gemini/digest.h"
@@ -115,6 +116,60 @@ TEST_F(FakeGeminiTest, FaultStrikesOnlyWhatItMatchesAndAsOftenAsTold) {
   EXPECT_EQ(Ask(WithKey(GenerateContent("gemini-2.5-pro"))).status, 200);
   control.body = R"({"kind":"no such thing"})";
   EXPECT_EQ(Ask(control).status, 400);
+}
+
+TEST_F(FakeGeminiTest, FaultsThatAnswerDoSoInGooglesWords) {
+  const struct {
+    std::string kind;
+    int status;
+    std::vector<std::string> parts;
+  } kCases[] = {
+      {"429_minute", 429, {"PerMinute", R"("quotaValue": "10")", "RetryInfo"}},
+      {"429_bare", 429, {"Resource has been exhausted (e.g. check quota)."}},
+      {"429_html", 429, {"<html>", "automated queries"}},
+      {"429_no_access", 429, {"limit: 0, model: gemini-2.5-flash", R"("quotaValue": "0")"}},
+      {"429_prepaid", 429, {"RESOURCE_EXHAUSTED", "Your prepayment credits are depleted."}},
+      {"429_spend", 429, {"RESOURCE_EXHAUSTED", "exceeded its monthly spending cap."}},
+      {"400_key", 400, {"API key not valid.", "API_KEY_INVALID", "LocalizedMessage"}},
+      {"400_expired", 400, {"API key expired.", "API_KEY_INVALID", "LocalizedMessage"}},
+      {"400_location", 400, {"FAILED_PRECONDITION", "User location is not supported"}},
+      {"401", 401, {"UNAUTHENTICATED", "ACCESS_TOKEN_TYPE_UNSUPPORTED"}},
+      {"403_suspended", 403, {"Consumer 'api_key:AIzaSyTest-one' has", "CONSUMER_SUSPENDED"}},
+      {"403_leaked", 403, {"PERMISSION_DENIED", "Your API key was reported as leaked."}},
+      {"403_blocked",
+       403,
+       {"v1beta.GenerativeService.GenerateContent are blocked.", "API_KEY_SERVICE_BLOCKED"}},
+      {"403_disabled", 403, {"has not been used in project 123456789", "SERVICE_DISABLED"}},
+      {"403_denied", 403, {"PERMISSION_DENIED", "Your project has been denied access."}},
+      {"403_ambiguous", 403, {"PERMISSION_DENIED", "The caller does not have permission"}},
+      {"404_new_users",
+       404,
+       {"NOT_FOUND", "models/gemini-2.5-flash is no longer available to new users."}},
+      {"500", 500, {"INTERNAL"}},
+      {"503", 503, {"UNAVAILABLE", "The model is overloaded."}},
+      {"504", 504, {"DEADLINE_EXCEEDED", "Deadline expired before operation could complete."}},
+  };
+  for (const auto& c : kCases) {
+    SCOPED_TRACE(c.kind);
+    const Answer told = Ask({.method = "POST",
+                             .target = "/__fake/faults",
+                             .headers = {},
+                             .body = "{\"kind\":\"" + c.kind + "\"}"});
+    EXPECT_EQ(told.status, 200);
+    const Answer answer = Ask(WithKey(GenerateContent()));
+    EXPECT_EQ(answer.status, c.status);
+    for (const std::string& part : c.parts) EXPECT_THAT(answer.body, HasSubstr(part));
+  }
+  EXPECT_EQ(fake_->Counts().admitted, 0);
+}
+
+TEST_F(FakeGeminiTest, FaultThatAnswersIsWrappedAsTheCallerAsks) {
+  AddFault(FaultKind::k403Leaked);
+  const Answer sse = Ask(Stream("?alt=sse"));
+  EXPECT_EQ(sse.Header("content-type"), "text/event-stream");
+  EXPECT_THAT(sse.body, testing::StartsWith("{\n  \"error\""));
+  AddFault(FaultKind::k504);
+  EXPECT_THAT(Ask(Stream("")).body, testing::StartsWith("[\n  {\n    \"error\""));
 }
 
 TEST_F(FakeGeminiTest, CutAnswersAreSeenAsCut) {

@@ -93,11 +93,121 @@ TEST(Blame, RowBareHonoursALongerDelayWithinBounds) {
 }
 
 TEST(Blame, RowOtherChangesNothingAndIsNotRetried) {
-  for (const int status : {0, 100, 304, 400, 401, 403, 404, 500, 503, 504, 599}) {
+  for (const int status : {0, 100, 304, 400, 403, 404, 499, 504, 599}) {
     ExpectVerdict(Answer(status, {kDay}),
                   {"other", Blame::kRequest, Effect::kNothing, false, absl::ZeroDuration()});
   }
 }
+
+AnswerFacts Says(int http_status, MessageClass message, std::string reason = "") {
+  AnswerFacts facts = Answer(http_status);
+  facts.message = message;
+  facts.reason = std::move(reason);
+  return facts;
+}
+
+// A row of gemini-wire.md §6.2 or §6.3 each.
+struct Case {
+  const char* name;
+  AnswerFacts facts;
+  Expected expected;
+};
+class BlameRow : public testing::TestWithParam<Case> {};
+
+TEST_P(BlameRow, IsJudged) { ExpectVerdict(GetParam().facts, GetParam().expected); }
+
+AnswerFacts NoAccess() {
+  AnswerFacts facts = Answer(429, {kDay}, absl::Seconds(40));
+  facts.violations[0].quota_value = 0;
+  return facts;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Wire, BlameRow,
+    testing::Values(
+        Case{"HtmlBan",
+             Says(429, MessageClass::kAutomatedQueries),
+             {"throttled", Blame::kSource, Effect::kThrottled, false, absl::ZeroDuration()}},
+        Case{"HtmlBanWithAnotherStatus",
+             Says(403, MessageClass::kAutomatedQueries),
+             {"throttled", Blame::kSource, Effect::kThrottled, false, absl::ZeroDuration()}},
+        Case{"AnyHtml429",
+             Says(429, MessageClass::kHtmlPage),
+             {"throttled", Blame::kSource, Effect::kThrottled, false, absl::ZeroDuration()}},
+        Case{"HtmlOfAnUnknownPathIsTheRequests",
+             Says(404, MessageClass::kHtmlPage),
+             {"other", Blame::kRequest, Effect::kNothing, false, absl::ZeroDuration()}},
+        Case{"Prepayment",
+             Says(429, MessageClass::kPrepaymentDepleted),
+             {"prepayment", Blame::kProject, Effect::kRestProject, true, absl::Minutes(10)}},
+        Case{"SpendingCap",
+             Says(429, MessageClass::kSpendingCap),
+             {"spending_cap", Blame::kProject, Effect::kRestProject, true, absl::Minutes(10)}},
+        Case{"CacheStorage",
+             Says(429, MessageClass::kCacheStorage),
+             {"cache_storage", Blame::kProject, Effect::kNothing, true, absl::ZeroDuration()}},
+        Case{"LimitZeroIsNoAccess",
+             NoAccess(),
+             {"429_no_access", Blame::kBucket, Effect::kSpentToday, true, absl::ZeroDuration()}},
+        Case{"KeyInvalidByReason",
+             Says(400, MessageClass::kNone, "API_KEY_INVALID"),
+             {"key_invalid", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"KeyInvalidByText",
+             Says(400, MessageClass::kKeyNotValid),
+             {"key_invalid", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"KeyExpired",
+             Says(400, MessageClass::kKeyExpired, "API_KEY_INVALID"),
+             {"key_expired", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"SeveralCredentials",
+             Says(400, MessageClass::kSeveralCredentials),
+             {"credentials", Blame::kProxy, Effect::kNothing, false, absl::ZeroDuration()}},
+        Case{"NoCredentials",
+             Says(403, MessageClass::kNoCredentials),
+             {"credentials", Blame::kProxy, Effect::kNothing, false, absl::ZeroDuration()}},
+        Case{"Location",
+             Says(400, MessageClass::kLocation),
+             {"location", Blame::kSource, Effect::kNothing, true, absl::ZeroDuration()}},
+        Case{"WrongKindOfCredential",
+             Says(401, MessageClass::kNone, "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
+             {"401", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"Leaked",
+             Says(403, MessageClass::kKeyLeaked),
+             {"key_leaked", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"Suspended",
+             Says(403, MessageClass::kConsumerSuspended, "CONSUMER_SUSPENDED"),
+             {"suspended", Blame::kProject, Effect::kRestProject, true, absl::Hours(1)}},
+        Case{"ServiceBlocked",
+             Says(403, MessageClass::kMethodBlocked, "API_KEY_SERVICE_BLOCKED"),
+             {"key_restricted", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"ReferrerBlocked",
+             Says(403, MessageClass::kNone, "API_KEY_HTTP_REFERRER_BLOCKED"),
+             {"key_restricted", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"ServiceDisabled",
+             Says(403, MessageClass::kServiceDisabled, "SERVICE_DISABLED"),
+             {"service_disabled", Blame::kProject, Effect::kRestProject, true, absl::Hours(1)}},
+        Case{"ProjectDenied",
+             Says(403, MessageClass::kProjectDenied),
+             {"project_denied", Blame::kProject, Effect::kRestProject, true, absl::Hours(1)}},
+        Case{"Ambiguous403",
+             Says(403, MessageClass::kNone),
+             {"other", Blame::kRequest, Effect::kNothing, false, absl::ZeroDuration()}},
+        Case{"ModelNotFound",
+             Says(404, MessageClass::kModelNotFound),
+             {"other", Blame::kRequest, Effect::kNothing, false, absl::ZeroDuration()}},
+        Case{
+            "NotForNewUsers",
+            Says(404, MessageClass::kModelNotForNewUsers),
+            {"not_for_new_users", Blame::kBucket, Effect::kSpentToday, true, absl::ZeroDuration()}},
+        Case{"Internal",
+             Answer(500),
+             {"500", Blame::kUpstream, Effect::kNothing, false, absl::ZeroDuration()}},
+        Case{"Overloaded",
+             Answer(503),
+             {"503", Blame::kModel, Effect::kOverloaded, true, absl::ZeroDuration()}},
+        Case{"Deadline",
+             Answer(504),
+             {"other", Blame::kRequest, Effect::kNothing, false, absl::ZeroDuration()}}),
+    [](const testing::TestParamInfo<Case>& info) { return std::string(info.param.name); });
 
 TEST(Blame, UnsentRequestBlamesNobodyAndMayBeTriedAgain) {
   const Verdict verdict = JudgeUnsent();

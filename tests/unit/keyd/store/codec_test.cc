@@ -27,7 +27,8 @@ KeyRecord SomeKey() {
           .active = false,
           .disabled_reason = "said so",
           .disabled_at = absl::FromUnixNanos(1'700'000'000'123'456'789),
-          .added_at = absl::FromUnixSeconds(1'600'000'000)};
+          .added_at = absl::FromUnixSeconds(1'600'000'000),
+          .retry_at = absl::InfiniteFuture()};
 }
 
 BucketRecord SomeBucket() {

@@ -91,6 +91,7 @@ TEST(AdminWire, StatusSurvivesTheWire) {
   key.active = false;
   key.disabled_reason = "leaked";
   key.disabled_at = absl::FromUnixSeconds(1'768'500'000);
+  key.retry_at = absl::FromUnixSeconds(1'768'503'600);
   key.added_at = absl::FromUnixSeconds(1'768'400'000);
   key.last_used_at = absl::FromUnixSeconds(1'768'450'000);
   for (BucketState state : {BucketState::kReady, BucketState::kExhausted, BucketState::kCooling}) {
@@ -128,6 +129,7 @@ TEST(AdminWire, StatusSurvivesTheWire) {
   EXPECT_EQ(got.active, key.active);
   EXPECT_EQ(got.disabled_reason, key.disabled_reason);
   EXPECT_EQ(got.disabled_at, key.disabled_at);
+  EXPECT_EQ(got.retry_at, key.retry_at);
   EXPECT_EQ(got.added_at, key.added_at);
   EXPECT_EQ(got.last_used_at, key.last_used_at);
   ASSERT_EQ(got.buckets.size(), 3u);

@@ -44,6 +44,8 @@ class Random {
       report.facts.status = Text(kStatusBytesMax);
       report.facts.reason = Text(kReasonBytesMax);
       if (Flag()) report.facts.retry_delay = absl::Milliseconds(Number(0, 1'000'000));
+      report.facts.message =
+          static_cast<MessageClass>(Number(0, static_cast<std::uint64_t>(kMessageClassLast)));
       for (std::uint64_t i = Number(0, kViolationsMax); i > 0; --i) {
         QuotaViolation violation{Text(kViolationTextBytesMax), Text(kViolationTextBytesMax),
                                  Text(kViolationTextBytesMax), std::nullopt};
@@ -95,6 +97,7 @@ void ExpectSame(const ReportCommand& a, const ReportCommand& b) {
   EXPECT_EQ(a.facts.status, b.facts.status);
   EXPECT_EQ(a.facts.reason, b.facts.reason);
   EXPECT_EQ(a.facts.retry_delay, b.facts.retry_delay);
+  EXPECT_EQ(a.facts.message, b.facts.message);
   ASSERT_EQ(a.facts.violations.size(), b.facts.violations.size());
   for (std::size_t i = 0; i < a.facts.violations.size(); ++i) {
     EXPECT_EQ(a.facts.violations[i].quota_id, b.facts.violations[i].quota_id);
@@ -159,7 +162,8 @@ TEST(LeaseWire, GrantSurvivesTheWireWithTheTermsOfTheReign) {
 TEST(LeaseWire, RefusalSurvivesTheWireForEveryReason) {
   for (RefusalReason reason :
        {RefusalReason::kNoKeys, RefusalReason::kAllDisabled, RefusalReason::kExhausted,
-        RefusalReason::kAllExcluded, RefusalReason::kNotRetryable, RefusalReason::kLimitReached}) {
+        RefusalReason::kAllExcluded, RefusalReason::kNotRetryable, RefusalReason::kLimitReached,
+        RefusalReason::kModelOverloaded, RefusalReason::kSourceThrottled}) {
     const Refusal refusal{reason, absl::Seconds(31), true, 250, "because"};
     v1::AcquireResponse response;
     Encode(AcquireReply(refusal), {}, &response);
@@ -172,6 +176,17 @@ TEST(LeaseWire, RefusalSurvivesTheWireForEveryReason) {
     EXPECT_EQ(got.limit, 250);
     EXPECT_EQ(got.message, "because");
   }
+}
+
+TEST(LeaseWire, MessageClassOfALaterVersionSaysNothing) {
+  v1::ReportRequest request;
+  request.set_lease_id(1);
+  request.set_epoch(1);
+  request.mutable_facts()->set_http_status(403);
+  request.mutable_facts()->set_message_class(static_cast<v1::MessageClass>(1000));
+  const absl::StatusOr<ReportCommand> report = Decode(request);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->facts.message, MessageClass::kNone);
 }
 
 TEST(LeaseWire, RetryAfterIsNeverRoundedDown) {
