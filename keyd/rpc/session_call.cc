@@ -72,7 +72,6 @@ void SessionCall::OnRead(bool ok) {
   bool post = false;
   {
     MutexLock lock(&mutex_);
-    reading_ = false;
     if (!ok) {
       EndWith(absl::OkStatus());
     } else if (elements > wire::kSessionElementsMax) {
@@ -82,7 +81,10 @@ void SessionCall::OnRead(bool ok) {
       post = true;
       unanswered_ += elements;
     }
-    if (!post) next = Decide();
+    if (!post) {
+      reading_ = false;
+      next = Decide();
+    }
   }
   if (post) {
     Post(Attempt::kFirst);
@@ -98,6 +100,7 @@ void SessionCall::OnRetry(bool) {
     MutexLock lock(&mutex_);
     retrying_ = false;
     post = !dead_;
+    if (post) reading_ = true;
   }
   if (post) Post(Attempt::kAgain);
   EndOperation();
@@ -129,6 +132,7 @@ void SessionCall::Post(Attempt attempt) {
   Next next;
   {
     MutexLock lock(&mutex_);
+    reading_ = false;  // unless it has to be posted again (OnReplies), request_ is free
     next = Decide();
   }
   Start(next);

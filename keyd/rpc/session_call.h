@@ -86,7 +86,8 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
   wire::MemberEvent<SessionCall, &SessionCall::OnFinished> finished_{this};
   wire::MemberEvent<SessionCall, &SessionCall::OnDone> done_{this};
 
-  // Of the reader: gRPC while `reading_`, else the queue's thread until it was posted.
+  // While `reading_`: of gRPC until it has come, then of the queue's thread until it is posted.
+  // While `retrying_`: of nobody. Else of whoever starts the next read.
   wire::ArenaMessage<v1::SessionRequest> request_;
   // Of the writer, while `writing_`.
   Response outgoing_ = std::make_unique<wire::ArenaMessage<v1::SessionResponse>>();
@@ -94,7 +95,7 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
   Mutex mutex_;
   std::shared_ptr<SessionCall> self_ ABSL_GUARDED_BY(mutex_);  // while `operations_` > 0
   int operations_ ABSL_GUARDED_BY(mutex_) = 0;                 // events that gRPC owes
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;               // or not yet posted
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool finishing_ ABSL_GUARDED_BY(mutex_) = false;
   bool retrying_ ABSL_GUARDED_BY(mutex_) = false;  // request_ could not be posted yet

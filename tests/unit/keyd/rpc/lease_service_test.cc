@@ -2,6 +2,7 @@
 
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "keypool/v1/lease.grpc.pb.h"
 #include "tests/unit/keyd/rpc/server_fixture.h"
@@ -107,6 +108,35 @@ TEST_F(LeaseServiceTest, OneMessageIsOnePostWithItsReportsFirst) {
   stream->WritesDone();
   EXPECT_FALSE(stream->Read(&response));
   EXPECT_TRUE(stream->Finish().ok());
+}
+
+// The engine answers one message while the next one has been read and not yet been posted.
+TEST_F(LeaseServiceTest, MessagesBehindEachOtherAreEachAnsweredOnce) {
+  constexpr std::uint64_t kMessages = 20'000;
+  grpc::ClientContext context;
+  const std::unique_ptr<Stream> stream = stub_->Session(&context);
+  std::vector<int> answers(kMessages + 1);
+  std::thread reader([&] {
+    std::uint64_t seen = 0;
+    for (v1::SessionResponse response; seen < kMessages && stream->Read(&response);) {
+      for (const auto& acquired : response.acquired()) {
+        ++answers[acquired.request_id() <= kMessages ? acquired.request_id() : 0];
+        ++seen;
+      }
+    }
+  });
+  for (std::uint64_t id = 1; id <= kMessages; ++id) {
+    v1::SessionRequest message;
+    AddAcquire(&message, id, "a");
+    ASSERT_TRUE(stream->Write(message));
+  }
+  stream->WritesDone();
+  reader.join();
+  v1::SessionResponse response;
+  while (stream->Read(&response)) continue;
+  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(answers[0], 0);
+  for (std::uint64_t id = 1; id <= kMessages; ++id) ASSERT_EQ(answers[id], 1) << "request " << id;
 }
 
 TEST_F(LeaseServiceTest, AnswersThatPileUpTravelTogether) {
