@@ -11,7 +11,8 @@ std::string Count(std::int64_t n, const char* one, const char* many) {
 }
 
 std::string UsedOfLimit(const WindowStatus& window) {
-  return absl::StrCat(window.used, "/", window.limit);
+  return absl::StrCat(window.used, "/", window.limit,
+                      window.source == LimitSource::kLearned ? " learned" : "");
 }
 
 Cell StateCell(BucketState state) {

@@ -20,7 +20,10 @@ json::value Text(const std::string& text) {
 }
 
 json::object Window(const WindowStatus& window) {
-  return {{"used", window.used}, {"limit", window.limit}};
+  return {{"used", window.used},
+          {"limit", window.limit},
+          {"source", NameOf(window.source)},
+          {"learned_at", Time(window.learned_at)}};
 }
 
 const char* StateName(BucketState state) {

@@ -8,12 +8,12 @@
 #include "absl/strings/str_cat.h"
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
+#include "keyd/limits_file.h"
 #include "keyd/wire/unix_address.h"
 
 namespace keypool {
 namespace {
 
-constexpr std::int64_t kLimitMax = 1'000'000'000;
 constexpr char kQuotaZone[] = "America/Los_Angeles";
 
 absl::Status OneOf(std::string_view name, const std::string& value,
@@ -65,6 +65,8 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
                    "Requests a minute, for a project and a model whose limit is not known.");
   settings->AddInt("DEFAULT_RPD_LIMIT", &config->default_rpd_limit, {1, kLimitMax},
                    "Requests a Pacific day, for a project and a model whose limit is not known.");
+  settings->AddText("LIMITS_FILE", &config->limits_file,
+                    "TOML file with limits for models, tiers and projects, over the two defaults.");
   settings->AddText("STORE", &config->store,
                     "Where the pool is remembered: sqlite (a file in DATA_DIR) or memory (nowhere: "
                     "keys and counters end with keyd).");
@@ -102,6 +104,9 @@ absl::StatusOr<engine::Options> EngineOptions(const Config& config) {
       config.durability == "power" ? store::Durability::kPower : store::Durability::kProcess;
   options.pool.default_limits.requests_per_minute = config.default_rpm_limit;
   options.pool.default_limits.requests_per_day = config.default_rpd_limit;
+  absl::StatusOr<policy::LimitRules> limits = ReadLimitsFile(config.limits_file);
+  if (!limits.ok()) return limits.status();
+  options.pool.limits = *std::move(limits);
   options.pool.send_by = config.send_by;
   options.pool.lease_time_to_live = config.lease_time_to_live;
   if (!absl::LoadTimeZone(kQuotaZone, &options.pool.pacific)) {

@@ -23,6 +23,7 @@ struct Config {
   std::int64_t default_rpd_limit = 250;
   std::string api_keys;  // secret
   std::string api_keys_file;
+  std::string limits_file;
   std::string log_level = "INFO";
   absl::Duration lease_time_to_live = absl::Minutes(10);
   absl::Duration send_by = absl::Milliseconds(500);
@@ -37,7 +38,7 @@ std::string ListenAddress(const Config& config);
 log::Level LogLevel(const Config& config);
 rpc::ServerOptions ServerOptions(const Config& config);
 // Errors: FAILED_PRECONDITION (this machine does not know the time zone of Google's quota day; the
-// fix is named).
+// fix is named), those of ReadLimitsFile.
 absl::StatusOr<engine::Options> EngineOptions(const Config& config);
 
 }  // namespace keypool

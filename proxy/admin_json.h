@@ -6,10 +6,12 @@
 //   KEY:    {"key_id": "key_1", "project_id": "p", "masked_secret": "AIza…wxyz",
 //            "state": "active", "disabled_reason": null, "disabled_at": null, "retry_at": null,
 //            "added_at": "…", "last_used_at": null, "buckets": [{"model": "m", "state": "ready",
-//            "ready_at": null, "reason": null, "requests_per_minute": {"used": 1, "limit": 10},
-//            "requests_per_day": {"used": 1, "limit": 250}}]}
+//            "ready_at": null, "reason": null, "requests_per_minute": WINDOW, "requests_per_day":
+//            WINDOW}]}
+//   WINDOW: {"used": 1, "limit": 10, "source": "default", "learned_at": null}
 //
-// A key is active or disabled; a bucket is ready, exhausted or cooling. Times are UTC.
+// A key is active or disabled; a bucket is ready, exhausted or cooling; a limit is default,
+// configured or learned. Times are UTC.
 #pragma once
 
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -34,9 +35,26 @@ struct ResetCommand {
   std::optional<KeyId> key;  // none: every project
 };
 
+// Where a limit comes from.
+enum class LimitSource { kDefault, kConfigured, kLearned };
+// As it stands in JSON.
+constexpr std::string_view NameOf(LimitSource source) {
+  switch (source) {
+    case LimitSource::kConfigured:
+      return "configured";
+    case LimitSource::kLearned:
+      return "learned";
+    case LimitSource::kDefault:
+      break;
+  }
+  return "default";
+}
+
 struct WindowStatus {
   std::int64_t used = 0;
   std::int64_t limit = 0;
+  LimitSource source = LimitSource::kDefault;
+  std::optional<absl::Time> learned_at = std::nullopt;  // when Google last said so
 };
 
 enum class BucketState { kReady, kExhausted, kCooling };

@@ -149,16 +149,43 @@ constexpr Row kRows[] = {
     {"other", IsAny, Blame::kRequest, Effect::kNothing, false, NoTime, ""},
 };
 
+// Limits of requests for one model; the others (of tokens, of a region, of a user) are not counted
+// here.
+Lesson LessonOf(const AnswerFacts& facts) {
+  Lesson lesson;
+  for (const QuotaViolation& v : facts.violations) {
+    const auto says = [&v](std::string_view part) {
+      return v.quota_id.find(part) != std::string::npos;
+    };
+    if (!v.quota_value || *v.quota_value <= 0) continue;
+    if (!says("Requests") || !says("PerModel") || says("PerUser")) continue;
+    std::optional<std::int64_t>* limit = nullptr;
+    if (says("PerDay")) {
+      limit = &lesson.requests_per_day;
+    } else if (says("PerMinute")) {
+      limit = &lesson.requests_per_minute;
+    }
+    if (limit != nullptr) *limit = std::min(limit->value_or(*v.quota_value), *v.quota_value);
+  }
+  return lesson;
+}
+
 }  // namespace
 
 Verdict Judge(const AnswerFacts& facts) {
   const Row* row = std::find_if(std::begin(kRows), std::end(kRows),
                                 [&facts](const Row& r) { return r.matches(facts); });
-  return {row->name, row->blame, row->effect, row->retryable, row->cool_for(facts), row->reason};
+  return {row->name,
+          row->blame,
+          row->effect,
+          row->retryable,
+          row->cool_for(facts),
+          row->reason,
+          facts.http_status == 429 ? LessonOf(facts) : Lesson{}};
 }
 
 Verdict JudgeUnsent() {
-  return {"unsent", Blame::kUnsent, Effect::kNothing, true, absl::ZeroDuration(), ""};
+  return {"unsent", Blame::kUnsent, Effect::kNothing, true, absl::ZeroDuration(), "", {}};
 }
 
 }  // namespace keypool::policy

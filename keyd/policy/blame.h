@@ -4,6 +4,8 @@
 // kind of answer is a new row in blame.cc and a test of that row.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "absl/time/time.h"
@@ -39,6 +41,12 @@ enum class Effect {
   kThrottled,    // nothing is granted at all for a while
 };
 
+// What an answer says about limits of requests.
+struct Lesson {
+  std::optional<std::int64_t> requests_per_minute;
+  std::optional<std::int64_t> requests_per_day;
+};
+
 struct Verdict {
   std::string_view row;  // the name of the row, for tests and explanations
   Blame blame = Blame::kRequest;
@@ -48,6 +56,7 @@ struct Verdict {
   absl::Duration cool_for = absl::ZeroDuration();
   // One phrase for the status of what cools; empty when nothing does.
   std::string_view reason;
+  Lesson lesson = {};
 };
 
 // A per-minute 429 without a retryDelay: the longest that a sliding minute can take.
@@ -67,6 +76,8 @@ inline constexpr absl::Duration kKeyRestFirst = absl::Hours(1);
 inline constexpr absl::Duration kCreditRestFirst = absl::Minutes(10);
 inline constexpr absl::Duration kRestMax = absl::Hours(24);
 // So many projects that are told 429 without a reason within so long: it is not the projects.
+// How long a limit that Google told is believed without being told again.
+inline constexpr absl::Duration kLearnedFor = absl::Hours(7 * 24);
 inline constexpr int kThrottledProjects = 3;
 inline constexpr absl::Duration kThrottledWithin = absl::Seconds(5);
 

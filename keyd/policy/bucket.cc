@@ -16,11 +16,12 @@ constexpr std::int64_t kBlocksPerLimit = 100;
 constexpr absl::Duration kMinute = absl::Minutes(1);
 }  // namespace
 
-Bucket::Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration send_by,
-               std::int64_t today)
+Bucket::Bucket(Project* project, Model* model, std::optional<ConfiguredLimits> limits,
+               absl::Duration send_by, std::int64_t today)
     : project_(project),
       model_(model),
-      limits_(limits.value_or(kNoLimits)),
+      configured_(limits.value_or(ConfiguredLimits{.limits = kNoLimits})),
+      limits_(configured_.limits),
       metered_(limits.has_value()),
       send_by_(send_by),
       span_(kMinute + send_by),
@@ -34,8 +35,59 @@ void Bucket::Turn(const Moment& m) {
     used_today_ = UsedToday(m);
     carried_ = 0;
     spent_today_ = false;
+    const auto forget = [&m](std::optional<LearnedLimit>& learned) {
+      if (learned && m.wall - learned->at >= kLearnedFor) learned.reset();
+    };
+    forget(learned_minute_);
+    forget(learned_day_);
+    ApplyLimits();
   }
   day_ = m.today;  // a later day was taken back: its counts go on, see PacificDay
+}
+
+void Bucket::ApplyLimits() {
+  const auto in_force = [](std::int64_t configured, LimitSource source,
+                           const std::optional<LearnedLimit>& learned) {
+    if (!learned) return configured;
+    return source == LimitSource::kDefault ? learned->requests
+                                           : std::min(configured, learned->requests);
+  };
+  limits_.requests_per_minute =
+      in_force(configured_.limits.requests_per_minute, configured_.minute_source, learned_minute_);
+  limits_.requests_per_day =
+      in_force(configured_.limits.requests_per_day, configured_.day_source, learned_day_);
+  minute_.SetLimit(limits_.requests_per_minute);
+}
+
+void Bucket::Learn(const Lesson& lesson, const Moment& m, Mutations* mutations) {
+  if (!metered_ || (!lesson.requests_per_minute && !lesson.requests_per_day)) return;
+  if (lesson.requests_per_minute) learned_minute_ = {*lesson.requests_per_minute, m.wall};
+  if (lesson.requests_per_day) learned_day_ = {*lesson.requests_per_day, m.wall};
+  ApplyLimits();
+  Write(m, 0, mutations);
+}
+
+namespace {
+
+WindowStatus WindowOf(std::int64_t used, std::int64_t limit, LimitSource configured,
+                      const std::optional<LearnedLimit>& learned) {
+  WindowStatus status = {used, limit, configured, std::nullopt};
+  if (learned && learned->requests == limit) {
+    status.source = LimitSource::kLearned;
+    status.learned_at = learned->at;
+  }
+  return status;
+}
+
+}  // namespace
+
+WindowStatus Bucket::MinuteStatus(const Moment& m) const {
+  return WindowOf(UsedThisMinute(m), limits_.requests_per_minute, configured_.minute_source,
+                  learned_minute_);
+}
+
+WindowStatus Bucket::DayStatus(const Moment& m) const {
+  return WindowOf(UsedToday(m), limits_.requests_per_day, configured_.day_source, learned_day_);
 }
 
 Standing Bucket::Look(const Moment& m) const {
@@ -150,12 +202,15 @@ void Bucket::Reset(Mutations* mutations) {
   cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
   growing_steps_ = 0;
   probed_ = false;
+  learned_minute_.reset();
+  learned_day_.reset();
+  ApplyLimits();
   cool_reason_.clear();
   ++generation_;
   Erase(mutations);
 }
 
-bool Bucket::HoldsNothing(const Moment& m) const {
+bool Bucket::CountsNothing(const Moment& m) const {
   return UsedToday(m) == 0 && !SpentToday(m) && cool_until_ <= m.mono &&
          minute_.UsedAt(m.mono) == 0;
 }
@@ -189,6 +244,8 @@ void Bucket::Write(const Moment& m, std::int64_t ahead, Mutations* mutations) {
     record.cooling_until = *until;
     record.cooling_reason = cool_reason_;
   }
+  record.learned_minute = learned_minute_;
+  record.learned_day = learned_day_;
   mutations->push_back(std::move(record));
   saved_ = true;
   covered_ = ahead;
@@ -202,6 +259,9 @@ void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, con
   saved_ = true;
   saved_day_ = record.day;
   saved_clock_ = m.clock;
+  learned_minute_ = record.learned_minute;
+  learned_day_ = record.learned_day;
+  ApplyLimits();
   if (record.day >= m.today) used_today_ = record.day_used;
   const auto count = [&](absl::Time at, std::int64_t count) {
     // A time in the future is of a wall clock that went back since: now is the latest it can be.

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "keyd/base/clock.h"
+#include "keyd/policy/blame.h"
 #include "keyd/policy/moment.h"
 #include "keyd/policy/quota_window.h"
 #include "keyd/policy/selector.h"
@@ -44,12 +45,17 @@ class Bucket {
                                        .requests_per_day = INT64_MAX};
   // Without limits nothing is counted: the bucket of unmetered calls. A grant weighs on the minute
   // for a minute and `send_by`.
-  Bucket(Project* project, Model* model, std::optional<Limits> limits, absl::Duration send_by,
-         std::int64_t today);
+  Bucket(Project* project, Model* model, std::optional<ConfiguredLimits> limits,
+         absl::Duration send_by, std::int64_t today);
 
   Project* project() const { return project_; }
   Model* model() const { return model_; }
+  // In force: what Google has told instead of a default; of what is configured and what Google has
+  // told the lower one.
   const Limits& limits() const { return limits_; }
+  // For the status: `used`, and the limit with its source.
+  WindowStatus MinuteStatus(const Moment& m) const;
+  WindowStatus DayStatus(const Moment& m) const;
 
   // Brings the counts to today and forgets what has left the minute.
   void Turn(const Moment& m);
@@ -72,12 +78,17 @@ class Bucket {
                    std::string_view reason, const Moment& m, Mutations* mutations);
   // It answered a request. True: it is ready earlier than it was.
   bool Works(const Moment& m);
+  // Google has told a limit.
+  void Learn(const Lesson& lesson, const Moment& m, Mutations* mutations);
+  bool HasLearned() const { return learned_minute_.has_value() || learned_day_.has_value(); }
   // When the cooldown ends; a time that has passed when there is none.
   MonoTime cool_until() const { return cool_until_; }
 
   // Forgets counts and cooldowns. Refunds of charges from before it are ignored.
   void Reset(Mutations* mutations);
-  bool HoldsNothing(const Moment& m) const;
+  // Not even a limit that was learned.
+  bool HoldsNothing(const Moment& m) const { return CountsNothing(m) && !HasLearned(); }
+  bool CountsNothing(const Moment& m) const;
   // Takes its record out of the store.
   void Erase(Mutations* mutations);
   // Writes a record with the present counts.
@@ -115,7 +126,11 @@ class Bucket {
 
   Project* project_;
   Model* model_;
-  Limits limits_;
+  void ApplyLimits();
+
+  ConfiguredLimits configured_;
+  std::optional<LearnedLimit> learned_minute_, learned_day_;
+  Limits limits_;  // in force
   bool metered_;
   absl::Duration send_by_;
   absl::Duration span_;

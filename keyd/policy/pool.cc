@@ -55,9 +55,11 @@ Moment Pool::State::Peek(const Now& now) const {
   return {now.wall, now.mono, today, day.StartOf(today + 1), clock};
 }
 
-std::optional<Limits> Pool::State::LimitsOf(const Model& model) const {
+std::optional<ConfiguredLimits> Pool::State::LimitsOf(const Project* project,
+                                                      const Model& model) const {
   if (!model.metered) return std::nullopt;
-  return config.default_limits;
+  const std::string_view name = project ? std::string_view(project->id.value()) : "";
+  return LimitsFor(config.limits, config.default_limits, name, model.name);
 }
 
 void Pool::State::Put(Bucket* bucket, const Moment& m) {
@@ -73,7 +75,7 @@ void Pool::State::Put(Bucket* bucket, const Moment& m) {
 
 Bucket* Pool::State::MakeBucket(Model& model, Project* project, const Moment& m) {
   Bucket* bucket = model.Add(
-      std::make_unique<Bucket>(project, &model, LimitsOf(model), config.send_by, m.today));
+      std::make_unique<Bucket>(project, &model, LimitsOf(project, model), config.send_by, m.today));
   Put(bucket, m);
   return bucket;
 }

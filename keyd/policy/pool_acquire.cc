@@ -59,12 +59,15 @@ Bucket* Pool::State::Choose(Model& model, const Exclusions& exclusions, const Mo
       return exclusions.KeyOf(*entry.bucket->project()) != nullptr;
     });
     if (fresh) {
-      const Limits limits = LimitsOf(model).value_or(Bucket::kNoLimits);
+      const auto configured = LimitsOf(fresh, model);
+      const Limits limits = configured ? configured->limits : Bucket::kNoLimits;
       const Rank rank =
           Rank::Of(limits.requests_per_day, limits.requests_per_minute, 0, fresh->serial);
       if (best == ready.end() || rank < best->rank) {
         ++model.fresh_at;
-        return MakeBucket(model, fresh, m);
+        Bucket* made = MakeBucket(model, fresh, m);
+        if (made->Look(m).kind == Standing::Kind::kReady) return made;
+        continue;  // its limit is 0
       }
     }
     if (best == ready.end()) {

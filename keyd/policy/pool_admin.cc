@@ -157,7 +157,7 @@ bool Pool::State::DropIfForgettable(Project* project, const Moment& m, Mutations
   const bool may_come_back = IsDeclarableProject(project->id.value());
   for (const Bucket* bucket : project->buckets) {
     if (bucket->leases > 0) return false;
-    if (may_come_back && !bucket->HoldsNothing(m)) return false;
+    if (may_come_back && !bucket->CountsNothing(m)) return false;
   }
   while (!project->buckets.empty()) {
     Bucket* bucket = project->buckets.back();

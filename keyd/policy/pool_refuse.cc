@@ -96,7 +96,6 @@ Refusal Pool::State::RefuseForQuota(const Model& model, const Moment& m) const {
   if (const auto first = selector.FirstSpent()) {
     wait = std::min(wait, std::max(m.day_ends - m.wall, *first - m.mono));
   }
-  const Limits limits = LimitsOf(model).value_or(Limits{0, 0});
   Refusal refusal;
   if (selector.spent() == roster.usable_projects()) {
     refusal = Because(
@@ -105,7 +104,8 @@ Refusal Pool::State::RefuseForQuota(const Model& model, const Moment& m) const {
                      " for today; the next day begins at midnight in America/Los_Angeles, in ",
                      Rounded(wait), "."));
     refusal.spent_for_the_day = true;
-    refusal.limit = limits.requests_per_day;
+    const auto limits = LimitsOf(nullptr, model);
+    refusal.limit = limits ? limits->limits.requests_per_day : 0;
   } else {
     refusal = Because(RefusalReason::kExhausted,
                       absl::StrCat("No project of the pool can take a request", ForModel(model),
@@ -113,7 +113,7 @@ Refusal Pool::State::RefuseForQuota(const Model& model, const Moment& m) const {
     const Bucket* first = selector.FirstWaitingBucket();
     const bool minute_is_full =
         first && first->UsedThisMinute(m) >= first->limits().requests_per_minute;
-    if (minute_is_full) refusal.limit = limits.requests_per_minute;
+    if (minute_is_full) refusal.limit = first->limits().requests_per_minute;
   }
   refusal.retry_after = wait;
   return refusal;

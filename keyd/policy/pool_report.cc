@@ -78,6 +78,8 @@ void Pool::State::ApplyToBucket(const Verdict& verdict, const Subject& subject, 
                                 Mutations* mutations) {
   Bucket* bucket = subject.bucket;
   const Lease* lease = subject.lease;
+  bucket->Learn(verdict.lesson, m, mutations);
+  if (bucket->HasLearned()) bucket->model()->Busy(m.mono + kLearnedFor);
   if (verdict.effect == Effect::kCoolMinute) {
     bucket->CoolFor(verdict.cool_for, verdict.reason, m, mutations);
   } else if (verdict.effect == Effect::kCoolGrowing) {

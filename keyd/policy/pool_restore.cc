@@ -128,6 +128,7 @@ absl::Status Pool::State::RestoreBuckets(const std::vector<BucketRecord>& record
     if (bucket->SpentToday(m)) model->spent_day = m.today;
     model->Busy(m.mono + span);
     model->Busy(bucket->cool_until());
+    if (bucket->HasLearned()) model->Busy(m.mono + kLearnedFor);
     Put(bucket, m);
   }
   const std::vector<Model*> all = models.all();

@@ -53,8 +53,8 @@ struct Pool::State {
   // The same without following them, for questions.
   Moment Peek(const Now& now) const;
 
-  // The limits of a bucket. The seam for limits per project and model.
-  std::optional<Limits> LimitsOf(const Model& model) const;
+  // By the operator's word. Nothing: the model is not metered. No project: of any.
+  std::optional<ConfiguredLimits> LimitsOf(const Project* project, const Model& model) const;
 
   // (Re)ranks a bucket as it stands; takes it out when its project has no active key.
   void Put(Bucket* bucket, const Moment& m);

@@ -14,8 +14,8 @@ BucketStatus DescribeBucket(const Bucket& bucket, const Moment& m) {
   BucketStatus status;
   status.model = metered ? std::string_view(bucket.model()->name) : kUnmeteredName;
   if (metered) {
-    status.per_minute = {bucket.UsedThisMinute(m), bucket.limits().requests_per_minute};
-    status.per_day = {bucket.UsedToday(m), bucket.limits().requests_per_day};
+    status.per_minute = bucket.MinuteStatus(m);
+    status.per_day = bucket.DayStatus(m);
   }
   const Standing standing = bucket.Look(m);
   if (standing.kind == Standing::Kind::kReady) return status;

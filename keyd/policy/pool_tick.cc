@@ -59,7 +59,7 @@ void Pool::State::Sweep(Model& model, const Moment& m, int* budget, Mutations* m
       bucket->Erase(mutations);
     } else if (bucket->SavedBeforeStep(m)) {
       bucket->Save(m, mutations);
-    } else if (bucket->UsedToday(m) == 0) {
+    } else if (bucket->UsedToday(m) == 0 && !bucket->HasLearned()) {
       model.sweep_again = true;  // holds something that passes before the day does
     }
   }

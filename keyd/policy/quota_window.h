@@ -46,6 +46,8 @@ class MinuteWindow {
   MonoTime NextLeave() const;
 
   std::int64_t limit() const { return limit_; }
+  // At least 1. What was charged stays.
+  void SetLimit(std::int64_t limit) { limit_ = limit; }
   // Oldest first.
   const std::vector<Slot>& slots() const { return slots_; }
 

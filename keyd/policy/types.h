@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -13,20 +14,16 @@
 #include "keyd/base/ids.h"
 #include "keyd/base/lease.h"
 #include "keyd/base/secret.h"
+#include "keyd/policy/limits.h"
 
 namespace keypool::policy {
 
 // --- What limits a bucket
 // -----------------------------------------------------------------------------------------
 
-struct Limits {
-  std::int64_t requests_per_minute = 10;
-  std::int64_t requests_per_day = 250;
-  friend bool operator==(const Limits&, const Limits&) = default;
-};
-
 struct PoolConfig {
   Limits default_limits;
+  LimitRules limits;  // over the defaults
   // A request may leave this long after its grant; minute windows are charged this much longer, so
   // that what Google sees stays inside the limit too.
   absl::Duration send_by = absl::Milliseconds(500);
@@ -64,6 +61,11 @@ struct Charge {
   std::int64_t count = 0;
 };
 
+struct LearnedLimit {
+  std::int64_t requests = 0;
+  absl::Time at;  // when it was last told
+};
+
 // Quota state of one (project, model) as the store has it. It never says less than what was
 // granted: counts include a block that may not have been granted yet (`ahead`).
 struct BucketRecord {
@@ -80,6 +82,9 @@ struct BucketRecord {
   // Cooldown; absl::InfinitePast() when none.
   absl::Time cooling_until = absl::InfinitePast();
   std::string cooling_reason;
+  // Limits that Google has told in a 429.
+  std::optional<LearnedLimit> learned_minute = std::nullopt;
+  std::optional<LearnedLimit> learned_day = std::nullopt;
 };
 
 // The next id to hand out, so that ids of removed keys stay unused.

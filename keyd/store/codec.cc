@@ -46,6 +46,11 @@ enum : std::uint8_t {
   kCoolingUntil = 7,
   kCoolingReason = 8,
   kLastRequired = kCoolingReason,
+  kLearnedMinute = 9,
+  kLearnedMinuteAt = 10,
+  kLearnedDay = 11,
+  kLearnedDayAt = 12,
+  kLastKnown = kLearnedDayAt,
 };
 }
 namespace pool_tag {
@@ -144,6 +149,11 @@ bool Put(const Field& field, std::vector<Charge>* target) {
   return true;
 }
 
+bool PutLearned(const Field& field, std::optional<policy::LearnedLimit>* target) {
+  target->emplace();
+  return Put(field, &(*target)->requests) && (*target)->requests > 0;
+}
+
 std::string NameOf(const BucketName& row) {
   return absl::StrCat("table buckets, row (", absl::CHexEscape(row.project.value()), ", ",
                       absl::CHexEscape(row.model), ")");
@@ -177,6 +187,14 @@ void EncodeBucket(const BucketRecord& record, std::string* out) {
   fields.Int(bucket_tag::kAhead, record.ahead);
   fields.Time(bucket_tag::kCoolingUntil, record.cooling_until);
   fields.Bytes(bucket_tag::kCoolingReason, record.cooling_reason);
+  if (record.learned_minute) {
+    fields.Int(bucket_tag::kLearnedMinute, record.learned_minute->requests);
+    fields.Time(bucket_tag::kLearnedMinuteAt, record.learned_minute->at);
+  }
+  if (record.learned_day) {
+    fields.Int(bucket_tag::kLearnedDay, record.learned_day->requests);
+    fields.Time(bucket_tag::kLearnedDayAt, record.learned_day->at);
+  }
   fields.Finish();
 }
 
@@ -245,11 +263,18 @@ absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_vie
         return Put(field, &record.cooling_until);
       case bucket_tag::kCoolingReason:
         return Put(field, &record.cooling_reason);
+      case bucket_tag::kLearnedMinute:
+        return PutLearned(field, &record.learned_minute);
+      case bucket_tag::kLearnedMinuteAt:
+        return record.learned_minute && Put(field, &record.learned_minute->at);
+      case bucket_tag::kLearnedDay:
+        return PutLearned(field, &record.learned_day);
+      case bucket_tag::kLearnedDayAt:
+        return record.learned_day && Put(field, &record.learned_day->at);
     }
     return false;  // tag 0
   };
-  absl::Status status =
-      ReadFields(bytes, bucket_tag::kLastRequired, bucket_tag::kLastRequired, read);
+  absl::Status status = ReadFields(bytes, bucket_tag::kLastRequired, bucket_tag::kLastKnown, read);
   if (status.ok() && (record.project != row.project || record.model != row.model)) {
     status = Misfiled();
   }

@@ -50,10 +50,26 @@ std::uint32_t ToUint32(std::int64_t v) {
 void EncodeWindow(const WindowStatus& window, v1::WindowStatus* out) {
   out->set_used(NotNegative(window.used));
   out->set_limit(NotNegative(window.limit));
+  switch (window.source) {
+    case LimitSource::kDefault:
+      out->set_source(v1::WindowStatus::SOURCE_DEFAULT);
+      break;
+    case LimitSource::kConfigured:
+      out->set_source(v1::WindowStatus::SOURCE_CONFIGURED);
+      break;
+    case LimitSource::kLearned:
+      out->set_source(v1::WindowStatus::SOURCE_LEARNED);
+      break;
+  }
+  if (window.learned_at) EncodeTime(*window.learned_at, out->mutable_learned_at());
 }
 
 WindowStatus DecodeWindow(const v1::WindowStatus& in) {
-  return {ToInt64(in.used()), ToInt64(in.limit())};
+  WindowStatus window = {ToInt64(in.used()), ToInt64(in.limit())};
+  if (in.source() == v1::WindowStatus::SOURCE_CONFIGURED) window.source = LimitSource::kConfigured;
+  if (in.source() == v1::WindowStatus::SOURCE_LEARNED) window.source = LimitSource::kLearned;
+  if (in.has_learned_at()) window.learned_at = DecodeTime(in.learned_at());
+  return window;
 }
 
 v1::BucketStatus::State EncodeState(BucketState state) {

@@ -61,6 +61,12 @@ class Readme(unittest.TestCase):
         english, chinese = (code(readme) for readme in READMES)
         self.assertEqual(english, chinese)
 
+    def test_the_samples_of_limits_are_accepted(self):
+        for sample in (ROOT / "deploy" / "limits").glob("*.toml"):
+            done = subprocess.run([BIN / "keyd", "--check-config"], env={"HOME": HOME, "LIMITS_FILE": str(sample)},
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            self.assertEqual(done.returncode, 0, f"{sample}: {done.stdout}")
+
     def test_the_files_named_are_there(self):
         for readme in READMES:
             for path in re.findall(r"(?:deploy|tests|proto|keyd)/[\w./-]*\w", (ROOT / readme).read_text()):

@@ -85,7 +85,12 @@ struct Outage {
 Outage KillAndRestart(Cluster& cluster) {
   Outage outage;
   cluster.KillKeyd();
-  const Answer away = Fetch(cluster.proxy_port(0), GenerateContent(kModel));
+  Answer away;
+  // Until the proxy notices, it may use leases that keyd has granted before.
+  EXPECT_TRUE(WaitUntil([&] {
+    away = Fetch(cluster.proxy_port(0), GenerateContent(kModel));
+    return away.status != 200;
+  }));
   outage.refused_honestly = away.status == 503 && away.Has("retry-after");
   const MonoTime restart = SystemClock().MonoNow();
   const absl::Status started = cluster.StartKeyd();

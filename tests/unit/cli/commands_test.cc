@@ -63,8 +63,10 @@ TEST_F(CommandsTest, StatusAsJsonIsOneObjectWithStableNames) {
       "21T13:00:00.000Z\","
       "\"last_used_at\":\"2026-11-22T12:59:59.000Z\",\"buckets\":[{\"model\":\"gemini-2.5-flash\","
       "\"state\":\"ready\",\"ready_at\":null,\"reason\":null,"
-      "\"requests_per_minute\":{\"used\":3,\"limit\":10},"
-      "\"requests_per_day\":{\"used\":12,\"limit\":250}}]}]}\n");
+      "\"requests_per_minute\":{\"used\":3,\"limit\":10,\"source\":\"default\","
+      "\"learned_at\":null},"
+      "\"requests_per_day\":{\"used\":12,\"limit\":250,\"source\":\"default\","
+      "\"learned_at\":null}}]}]}\n");
 }
 
 TEST_F(CommandsTest, StatusOfOneKeyAsksForItAlone) {

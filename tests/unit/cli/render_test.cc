@@ -52,6 +52,23 @@ TEST(KeyLines, DisabledKeyIsDisabledWhateverItsProjectCanTake) {
   }
 }
 
+TEST(KeyLines, SayWhichLimitGoogleHasTold) {
+  PoolStatus pool = SamplePool();
+  pool.keys.resize(1);
+  pool.keys[0].buckets[0].per_day = {12, 20, LimitSource::kLearned, pool.summary.now};
+  EXPECT_THAT(absl::StrJoin(KeyLines(pool.keys, pool.summary.now, kLook), "\n"),
+              testing::HasSubstr("3/10    12/20 learned"));
+}
+
+TEST(KeyLines, KeyThatRestsSaysWhenItIsTriedAgain) {
+  PoolStatus pool = SamplePool();
+  pool.keys.erase(pool.keys.begin(), pool.keys.begin() + 2);
+  pool.keys[0].retry_at = pool.summary.now + absl::Seconds(130);
+  EXPECT_THAT(absl::StrJoin(KeyLines(pool.keys, pool.summary.now, kLook), "\n"),
+              testing::AllOf(testing::HasSubstr("14:02:10 +01 (in 2 m 10 s)"),
+                             testing::Not(testing::HasSubstr("until enabled"))));
+}
+
 TEST(SummaryLines, CountKeysOrSayHowToAddOne) {
   PoolSummary summary = SamplePool().summary;
   EXPECT_EQ(SummaryLines(summary, kLook)[0],

@@ -74,6 +74,23 @@ TEST(Codec, KeyComesBackWhole) {
   EXPECT_EQ(back->added_at, absl::FromUnixSeconds(1'600'000'000));
 }
 
+TEST(Codec, WhatMayBeMissingComesBackToo) {
+  KeyRecord key = SomeKey();
+  key.retry_at = absl::FromUnixSeconds(1'700'003'600);
+  EXPECT_EQ(DecodeKey(KeyId{7}, Encoded(EncodeKey, key))->retry_at, key.retry_at);
+  BucketRecord bucket = SomeBucket();
+  EXPECT_FALSE(
+      DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket))->learned_day.has_value());
+  bucket.learned_minute = policy::LearnedLimit{15, absl::FromUnixSeconds(1'700'000'001)};
+  bucket.learned_day = policy::LearnedLimit{20, absl::FromUnixSeconds(1'700'000'002)};
+  const auto back = DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->learned_minute->requests, 15);
+  EXPECT_EQ(back->learned_minute->at, absl::FromUnixSeconds(1'700'000'001));
+  EXPECT_EQ(back->learned_day->requests, 20);
+  EXPECT_EQ(back->learned_day->at, absl::FromUnixSeconds(1'700'000'002));
+}
+
 TEST(Codec, BucketComesBackWhole) {
   const BucketRecord bucket = SomeBucket();
   const absl::StatusOr<BucketRecord> back =

@@ -101,7 +101,7 @@ TEST(AdminWire, StatusSurvivesTheWire) {
     if (state != BucketState::kReady) bucket.ready_at = absl::FromUnixSeconds(1'768'507'260);
     bucket.reason = "why";
     bucket.per_minute = {3, 10};
-    bucket.per_day = {250, 250};
+    bucket.per_day = {250, 250, LimitSource::kLearned, absl::FromUnixSeconds(1'768'400'123)};
     key.buckets.push_back(bucket);
   }
   status.keys.push_back(key);
@@ -141,6 +141,9 @@ TEST(AdminWire, StatusSurvivesTheWire) {
     EXPECT_EQ(got.buckets[i].per_minute.used, 3);
     EXPECT_EQ(got.buckets[i].per_minute.limit, 10);
     EXPECT_EQ(got.buckets[i].per_day.used, 250);
+    EXPECT_EQ(got.buckets[i].per_minute.source, LimitSource::kDefault);
+    EXPECT_EQ(got.buckets[i].per_day.source, LimitSource::kLearned);
+    EXPECT_EQ(got.buckets[i].per_day.learned_at, absl::FromUnixSeconds(1'768'400'123));
   }
 }
 

@@ -1,0 +1,199 @@
+#include "keyd/limits_file.h"
+
+#define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
+#include <toml++/toml.h>
+
+#include <fstream>
+#include <sstream>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "keyd/base/ids.h"
+#include "keyd/base/lease.h"
+#include "keyd/base/status.h"
+
+namespace keypool {
+namespace {
+
+constexpr std::uintmax_t kFileBytesMax = 4 * 1024 * 1024;
+constexpr std::string_view kUnlimited = "unlimited";
+
+class Reader {
+ public:
+  explicit Reader(std::string_view name) : name_(name) {}
+
+  policy::LimitRules Read(const toml::table& root);
+  const std::vector<std::string>& mistakes() const { return mistakes_; }
+  void Mistake(const toml::source_region& where, std::string_view what) {
+    mistakes_.push_back(absl::StrCat(name_, ":", where.begin.line, ": ", ToAbsl(what)));
+  }
+
+ private:
+  // Nothing, and told, when it is none.
+  const toml::table* Table(std::string_view name, const toml::node& node);
+  std::optional<std::int64_t> Number(std::string_view name, const toml::node& node,
+                                     std::int64_t least);
+  // True: `name` is one of a set's.
+  bool ReadLimit(std::string_view name, const toml::node& node, policy::LimitSet* set);
+  void ReadModels(const toml::node& node, policy::LimitScope* scope);
+  bool ReadScopeMember(std::string_view name, const toml::node& node, policy::LimitScope* scope);
+  void ReadProject(std::string_view name, const toml::node& node, policy::LimitRules* rules);
+  void Unknown(std::string_view name, const toml::node& node, std::string_view allowed) {
+    Mistake(node.source(),
+            absl::StrCat("\"", ToAbsl(name), "\" is not known here; allowed: ", ToAbsl(allowed)));
+  }
+
+  const std::string name_;
+  std::vector<std::string> mistakes_;
+};
+
+constexpr std::string_view kOfSet = "requests_per_minute, requests_per_day";
+constexpr std::string_view kOfScope = "requests_per_minute, requests_per_day, models";
+
+const toml::table* Reader::Table(std::string_view name, const toml::node& node) {
+  const toml::table* table = node.as_table();
+  if (table == nullptr) {
+    Mistake(node.source(), absl::StrCat("\"", ToAbsl(name), "\" must be a table"));
+  }
+  return table;
+}
+
+std::optional<std::int64_t> Reader::Number(std::string_view name, const toml::node& node,
+                                           std::int64_t least) {
+  if (const auto* text = node.as_string(); text != nullptr && text->get() == kUnlimited) {
+    return kLimitMax;
+  }
+  const auto* number = node.as_integer();
+  if (number != nullptr && number->get() >= least && number->get() <= kLimitMax) {
+    return number->get();
+  }
+  Mistake(node.source(), absl::StrCat("\"", ToAbsl(name), "\" must be a whole number from ", least,
+                                      " to ", kLimitMax, ", or \"", ToAbsl(kUnlimited), "\""));
+  return std::nullopt;
+}
+
+bool Reader::ReadLimit(std::string_view name, const toml::node& node, policy::LimitSet* set) {
+  if (name == "requests_per_minute") {
+    set->requests_per_minute = Number(name, node, 1);
+  } else if (name == "requests_per_day") {
+    set->requests_per_day = Number(name, node, 0);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Reader::ReadModels(const toml::node& node, policy::LimitScope* scope) {
+  const toml::table* models = Table("models", node);
+  if (models == nullptr) return;
+  for (const auto& [key, value] : *models) {
+    const std::string_view model = key.str();
+    if (model.empty() || model.size() > kModelBytesMax || model.starts_with("models/")) {
+      Mistake(value.source(), "a model is named without \"models/\", in at most 128 bytes");
+      continue;
+    }
+    const toml::table* limits = Table(model, value);
+    if (limits == nullptr) continue;
+    policy::LimitSet& set = scope->models[std::string(model)];
+    for (const auto& [name, limit] : *limits) {
+      if (!ReadLimit(name.str(), limit, &set)) Unknown(name.str(), limit, kOfSet);
+    }
+  }
+}
+
+bool Reader::ReadScopeMember(std::string_view name, const toml::node& node,
+                             policy::LimitScope* scope) {
+  if (ReadLimit(name, node, &scope->all_models)) return true;
+  if (name != "models") return false;
+  ReadModels(node, scope);
+  return true;
+}
+
+void Reader::ReadProject(std::string_view name, const toml::node& node, policy::LimitRules* rules) {
+  if (!IsDeclarableProject(name)) {
+    return Mistake(node.source(), absl::StrCat("\"", ToAbsl(name), "\" is no project id"));
+  }
+  const toml::table* members = Table(name, node);
+  if (members == nullptr) return;
+  policy::ProjectLimits& project = rules->projects[std::string(name)];
+  for (const auto& [key, value] : *members) {
+    if (ReadScopeMember(key.str(), value, &project.own)) continue;
+    const auto* tier = key.str() == "tier" ? value.as_string() : nullptr;
+    if (tier == nullptr) {
+      Unknown(key.str(), value, "tier (a text), requests_per_minute, requests_per_day, models");
+    } else if (rules->tiers.count(tier->get()) == 0) {
+      Mistake(value.source(), absl::StrCat("there is no [tiers.", tier->get(), "]"));
+    } else {
+      project.tier = tier->get();
+    }
+  }
+}
+
+policy::LimitRules Reader::Read(const toml::table& root) {
+  static const toml::table kNone;  // a copy of a table would not know its lines
+  policy::LimitRules rules;
+  // Tiers first: projects name them.
+  if (const toml::node* tiers = root.get("tiers")) {
+    const toml::table* table = Table("tiers", *tiers);
+    for (const auto& [tier, node] : table ? *table : kNone) {
+      const toml::table* members = Table(tier.str(), node);
+      policy::LimitScope& scope = rules.tiers[std::string(tier.str())];
+      for (const auto& [name, value] : members ? *members : kNone) {
+        if (!ReadScopeMember(name.str(), value, &scope)) Unknown(name.str(), value, kOfScope);
+      }
+    }
+  }
+  for (const auto& [key, node] : root) {
+    if (key.str() == "tiers") continue;
+    if (key.str() == "models") {
+      ReadModels(node, &rules.everywhere);
+      continue;
+    }
+    if (key.str() != "default" && key.str() != "projects") {
+      Unknown(key.str(), node, "default, models, tiers, projects");
+      continue;
+    }
+    const toml::table* members = Table(key.str(), node);
+    for (const auto& [name, value] : members ? *members : kNone) {
+      if (key.str() == "projects") {
+        ReadProject(name.str(), value, &rules);
+      } else if (!ReadLimit(name.str(), value, &rules.everywhere.all_models)) {
+        Unknown(name.str(), value, kOfSet);
+      }
+    }
+  }
+  return rules;
+}
+
+}  // namespace
+
+absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::string_view name) {
+  const toml::parse_result parsed = toml::parse(text);
+  Reader reader(name);
+  policy::LimitRules rules;
+  if (parsed) {
+    rules = reader.Read(parsed.table());
+  } else {
+    reader.Mistake(parsed.error().source(), parsed.error().description());
+  }
+  if (reader.mistakes().empty()) return rules;
+  return absl::InvalidArgumentError(absl::StrJoin(reader.mistakes(), "\n"));
+}
+
+absl::StatusOr<policy::LimitRules> ReadLimitsFile(const std::string& path) {
+  if (path.empty()) return policy::LimitRules();
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kFileBytesMax + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (!file.eof() || file.bad() || text.size() > kFileBytesMax) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "LIMITS_FILE: ", path, " cannot be read, or is larger than ", kFileBytesMax, " bytes"));
+  }
+  return ParseLimits(text, absl::StrCat("LIMITS_FILE ", path));
+}
+
+}  // namespace keypool

@@ -1,0 +1,54 @@
+// Which limits hold for a project and a model: what the operator says, from the narrowest scope to
+// the widest, and what Google has said.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "keyd/base/admin.h"
+
+namespace keypool::policy {
+
+struct Limits {
+  std::int64_t requests_per_minute = 10;
+  std::int64_t requests_per_day = 250;
+  friend bool operator==(const Limits&, const Limits&) = default;
+};
+
+// What one scope says; what it leaves open is for a wider one to say. 0 requests a day: no access.
+struct LimitSet {
+  std::optional<std::int64_t> requests_per_minute;
+  std::optional<std::int64_t> requests_per_day;
+};
+struct LimitScope {
+  LimitSet all_models;
+  std::map<std::string, LimitSet, std::less<>> models;
+};
+struct ProjectLimits {
+  LimitScope own;
+  std::string tier;  // empty: none
+};
+// The operator's word. By name of tier and of project.
+struct LimitRules {
+  LimitScope everywhere;
+  std::map<std::string, LimitScope, std::less<>> tiers;
+  std::map<std::string, ProjectLimits, std::less<>> projects;
+};
+
+// Limits with where each comes from; never LimitSource::kLearned.
+struct ConfiguredLimits {
+  Limits limits;
+  LimitSource minute_source = LimitSource::kDefault;
+  LimitSource day_source = LimitSource::kDefault;
+};
+
+// Of these scopes the first that says it: the project's for the model, the project's, its tier's
+// for the model, its tier's, everywhere for the model, everywhere; else `defaults`. An empty
+// project is in no scope of its own.
+ConfiguredLimits LimitsFor(const LimitRules& rules, const Limits& defaults,
+                           std::string_view project, std::string_view model);
+
+}  // namespace keypool::policy

@@ -1,0 +1,88 @@
+#include "keyd/limits_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace keypool {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+std::string Error(std::string_view text) {
+  const auto rules = ParseLimits(text, "file");
+  return rules.ok() ? "none" : std::string(rules.status().message());
+}
+
+TEST(LimitsFile, EveryScopeIsRead) {
+  const auto rules = ParseLimits(R"(
+[default]
+requests_per_minute = 20
+[models."gemini-2.5-pro"]
+requests_per_minute = 5
+[tiers.paid.models."gemini-2.5-pro"]
+requests_per_minute = 150
+[projects.my-project]
+tier = "paid"
+requests_per_day = 1000
+[projects.my-project.models."gemini-2.5-flash"]
+requests_per_day = "unlimited"
+)",
+                                 "file");
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  const policy::Limits defaults;
+  const auto of = [&](std::string_view project, std::string_view model) {
+    return LimitsFor(*rules, defaults, project, model).limits;
+  };
+  EXPECT_EQ(of("other", "m"), (policy::Limits{20, 250}));
+  EXPECT_EQ(of("other", "gemini-2.5-pro"), (policy::Limits{5, 250}));
+  EXPECT_EQ(of("my-project", "gemini-2.5-pro"), (policy::Limits{150, 1000}));
+  EXPECT_EQ(of("my-project", "gemini-2.5-flash"), (policy::Limits{20, kLimitMax}));
+}
+
+TEST(LimitsFile, EmptyFileSaysNothing) { EXPECT_TRUE(ParseLimits("", "file").ok()); }
+
+TEST(LimitsFile, EveryMistakeIsToldWithItsLine) {
+  const std::string error = Error(R"([default]
+requests_per_minute = 0
+requests_per_hour = 5
+[models."models/gemini-2.5-pro"]
+requests_per_day = 1
+[projects.my-project]
+tier = "nowhere"
+[projects."bad project"]
+[quota]
+)");
+  EXPECT_THAT(error, AllOf(HasSubstr("file:2: \"requests_per_minute\" must be"),
+                           HasSubstr("file:3: \"requests_per_hour\" is not known here"),
+                           HasSubstr("without \"models/\""),
+                           HasSubstr("file:7: there is no [tiers.nowhere]"),
+                           HasSubstr("\"bad project\" is no project id"),
+                           HasSubstr("\"quota\" is not known here")));
+}
+
+TEST(LimitsFile, WrongKindsAreMistakes) {
+  EXPECT_THAT(Error("default = 5"), HasSubstr("must be a table"));
+  EXPECT_THAT(Error("[default]\nrequests_per_day = -1"), HasSubstr("from 0 to"));
+  EXPECT_THAT(Error("[default]\nrequests_per_day = 1.5"), HasSubstr("from 0 to"));
+  EXPECT_THAT(Error("[default]\nrequests_per_day = \"many\""), HasSubstr("\"unlimited\""));
+  EXPECT_THAT(Error("[projects.p]\ntier = 5\n"), HasSubstr("tier (a text)"));
+  EXPECT_THAT(Error("[models]\nm = 5"), HasSubstr("must be a table"));
+  EXPECT_THAT(Error("tiers = []"), HasSubstr("must be a table"));
+}
+
+TEST(LimitsFile, BrokenTomlIsToldWithItsLine) {
+  EXPECT_THAT(Error("[default]\nrequests_per_day = \n"), HasSubstr("file:2: "));
+}
+
+TEST(LimitsFile, MissingFileIsToldWithTheSetting) {
+  const auto rules = ReadLimitsFile("/nowhere/limits.toml");
+  EXPECT_EQ(rules.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(rules.status().message()), HasSubstr("LIMITS_FILE: /nowhere"));
+  EXPECT_TRUE(ReadLimitsFile("").ok());
+}
+
+}  // namespace
+}  // namespace keypool
