@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
 
@@ -209,13 +210,24 @@ void WriteDetails(const ErrorAnswer& answer, std::optional<std::int64_t> delay_m
   json->Close(']');
 }
 
-std::string ObjectOf(const ErrorAnswer& answer, std::optional<std::int64_t> delay_ms) {
+// The word that the Interactions API has where the others have a number: "resource_exhausted".
+std::string CodeWord(std::string_view status) {
+  if (status == "INVALID_ARGUMENT") return "invalid_request";
+  return absl::AsciiStrToLower(ToAbsl(status));
+}
+
+std::string ObjectOf(const ErrorAnswer& answer, ErrorShape shape,
+                     std::optional<std::int64_t> delay_ms) {
   PrettyJson json;
   json.Open('{');
   json.Name("error");
   json.Open('{');
-  json.Name("code");
-  json.Number(answer.http_status);
+  if (shape == ErrorShape::kInteractions) {
+    json.Text("code", CodeWord(StatusOf(answer)));
+  } else {
+    json.Name("code");
+    json.Number(answer.http_status);
+  }
   json.Text("message", MessageOf(answer, delay_ms));
   json.Text("status", StatusOf(answer));
   WriteDetails(answer, delay_ms, &json);
@@ -239,7 +251,7 @@ ErrorText BuildError(const ErrorAnswer& answer, ErrorShape shape) {
   // how to show the error.
   text.content_type =
       shape == ErrorShape::kSse ? "text/event-stream" : "application/json; charset=UTF-8";
-  text.body = ObjectOf(answer, delay_ms);
+  text.body = ObjectOf(answer, shape, delay_ms);
   if (shape == ErrorShape::kJsonArray || shape == ErrorShape::kOpenAi) {
     text.body = absl::StrCat("[", text.body, "\n]");
   }

@@ -97,8 +97,9 @@ void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_
     plan->key_place = KeyPlace::kBearer;
     plan->model_in_body =
         rest.size() > 7 && IsIn(kOpenAiMetered, rest.substr(7)) && Posts(head, query);
-  } else if (rest == "interactions") {
-    plan->model_in_body = Posts(head, query);
+  } else if (rest == "interactions" || rest.starts_with("interactions/")) {
+    plan->error_shape = ErrorShape::kInteractions;
+    plan->model_in_body = rest == "interactions" && Posts(head, query);
   } else {
     PlanNative(head, query, rest, plan);
   }

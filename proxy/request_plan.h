@@ -21,7 +21,13 @@ enum class BodyPlan {
 };
 
 // Which API shape an error of ours takes.
-enum class ErrorShape { kNative, kSse, kJsonArray, kOpenAi };
+enum class ErrorShape {
+  kNative,
+  kSse,
+  kJsonArray,
+  kOpenAi,
+  kInteractions,  // with a word in place of the number
+};
 
 enum class KeyPlace { kGoogHeader, kBearer };
 

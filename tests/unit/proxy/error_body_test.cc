@@ -10,7 +10,7 @@ namespace keypool::proxy {
 namespace {
 
 constexpr ErrorShape kAllShapes[] = {ErrorShape::kNative, ErrorShape::kSse, ErrorShape::kJsonArray,
-                                     ErrorShape::kOpenAi};
+                                     ErrorShape::kOpenAi, ErrorShape::kInteractions};
 
 ErrorAnswer Exhausted(bool per_day) {
   ErrorAnswer answer;
@@ -78,6 +78,20 @@ TEST(ErrorBody, EachShapeThenTypeAndWrappingAreItsOwn) {
     EXPECT_EQ(array.body, "[" + object + "\n]\n");
     EXPECT_EQ(array.content_type, "application/json; charset=UTF-8");
   }
+}
+
+TEST(ErrorBody, InteractionsThenTheCodeIsAWord) {
+  ErrorAnswer answer;
+  answer.http_status = 429;
+  answer.message = "spent";
+  answer.retry_after = absl::Seconds(5);
+  const ErrorText text = BuildError(answer, ErrorShape::kInteractions);
+  EXPECT_NE(text.body.find("\"code\": \"resource_exhausted\""), std::string::npos) << text.body;
+  EXPECT_EQ(text.content_type, "application/json; charset=UTF-8");
+  EXPECT_EQ(text.retry_after, "5");
+  answer.http_status = 400;
+  EXPECT_NE(BuildError(answer, ErrorShape::kInteractions).body.find("\"invalid_request\""),
+            std::string::npos);
 }
 
 TEST(ErrorBody, ReadByAProxyOfOursThenEveryFactComesBack) {

@@ -161,6 +161,14 @@ TEST(RequestPlan, OpenAiPathThenErrorsAndKeyTakeItsForm) {
   EXPECT_EQ(PlanOf("GET", "/v1beta/openaix").key_place, KeyPlace::kGoogHeader);
 }
 
+TEST(RequestPlan, InteractionsThenErrorsTakeTheirForm) {
+  for (const std::string_view target :
+       {"/v1beta/interactions", "/v1/interactions/abc", "/v1beta/interactions/abc/cancel"}) {
+    EXPECT_EQ(PlanOf("POST", target).error_shape, ErrorShape::kInteractions) << target;
+  }
+  EXPECT_EQ(PlanOf("POST", "/v1beta/interactionsx").error_shape, ErrorShape::kNative);
+}
+
 TEST(RequestPlan, StreamingThenErrorsTakeTheFormOfTheStream) {
   const std::string kStream = "/v1beta/models/x:streamGenerateContent";
   EXPECT_EQ(PlanOf("POST", kStream).error_shape, ErrorShape::kJsonArray);
