@@ -61,6 +61,14 @@ class Readme(unittest.TestCase):
         english, chinese = (code(readme) for readme in READMES)
         self.assertEqual(english, chinese)
 
+    def test_the_table_of_rivals_is_what_the_command_prints(self):
+        def numbers(text):
+            return re.findall(r"\| ([\d.]+ % \| [\d.]+ \| [\d.]+ s \| [\d.]+ s) \|", text)
+        printed = numbers(subprocess.run([BIN / "rivals"], stdout=subprocess.PIPE, text=True, check=True).stdout)
+        self.assertEqual(len(printed), 6)
+        for readme in READMES:
+            self.assertEqual(numbers((ROOT / readme).read_text()), printed, readme)
+
     def test_the_samples_of_limits_are_accepted(self):
         for sample in (ROOT / "deploy" / "limits").glob("*.toml"):
             done = subprocess.run([BIN / "keyd", "--check-config"], env={"HOME": HOME, "LIMITS_FILE": str(sample)},
