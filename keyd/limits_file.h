@@ -1,17 +1,10 @@
-// Limits from LIMITS_FILE, in TOML:
-//
-//   [default]                                       every project and model
-//   requests_per_day = 500
-//   [models."gemini-2.5-pro"]                       this model in every project
-//   requests_per_minute = 5
-//   [tiers.paid.models."gemini-2.5-pro"]            in projects of this tier
-//   requests_per_minute = 150
-//   [projects.my-project]
-//   tier = "paid"
-//   [projects.my-project.models."gemini-2.5-pro"]
-//   requests_per_day = "unlimited"
+// Limits from LIMITS_FILE, in TOML. Tables: default (every project and model), models.MODEL (in
+// every project), tiers.TIER and projects.PROJECT, these two with .models.MODEL inside; a project
+// names its tier. Each says requests_per_minute, requests_per_day, both or none; deploy/limits has
+// a sample.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 

@@ -78,6 +78,7 @@ class Session {
   Task<End> DescribeFailure(Request& request);
   Task<After> RelayAnswer(Request& request);
 
+  static AnswerFacts Describe(const Request& request, Exchange& exchange);
   // kTimeout when it is over.
   Task<Interrupt> Pause(absl::Duration time);
   Task<End> OnRefusal(Request& request, const Refusal& refusal);

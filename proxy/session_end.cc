@@ -35,12 +35,18 @@ bool IsIdempotent(std::string_view method) {
 
 }  // namespace
 
+AnswerFacts Session::Describe(const Request& request, Exchange& exchange) {
+  AnswerFacts facts = DescribeAnswer(exchange.answer().head(), exchange.answer().kept);
+  facts.key_as_bearer = request.plan.key_place == KeyPlace::kBearer;
+  return facts;
+}
+
 Task<Session::After> Session::RelayAnswer(Request& request) {
   Exchange& exchange = *request.exchange;
   const ResponseHead& head = exchange.answer().head();
   if (head.status >= 400 && request.lease.Open()) {
     const Interrupt interrupt = co_await KeepPayload(client_, exchange);
-    request.lease.Settle(DescribeAnswer(head, exchange.answer().kept));
+    request.lease.Settle(Describe(request, exchange));
     if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
   }
   ClientHeadOptions options;
@@ -78,7 +84,7 @@ Task<Session::End> Session::DescribeFailure(Request& request) {
     co_return co_await RelayAnswer(request);
   }
   const Interrupt interrupt = co_await KeepPayload(client_, exchange);
-  AnswerFacts facts = DescribeAnswer(exchange.answer().head(), exchange.answer().kept);
+  AnswerFacts facts = Describe(request, exchange);
   if (exchange.answer().complete) exchange.Finish();
   if (interrupt == Interrupt::kGone) {
     request.lease.Settle(std::move(facts));

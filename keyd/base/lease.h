@@ -93,6 +93,7 @@ struct AnswerFacts {
   std::vector<QuotaViolation> violations;
   std::optional<absl::Duration> retry_delay;
   MessageClass message = MessageClass::kNone;
+  bool key_as_bearer = false;  // the key went as "Authorization: Bearer", as OpenAI paths want it
 };
 
 struct ReportCommand {

@@ -63,6 +63,10 @@ bool IsServiceDisabled(const AnswerFacts& facts) {
 bool IsBadCredentials(const AnswerFacts& facts) {
   return Is(facts, MessageClass::kNoCredentials) || Is(facts, MessageClass::kSeveralCredentials);
 }
+// Some kinds of key are reported to be refused as a Bearer token and are good as a header.
+bool Is401Bearer(const AnswerFacts& facts) {
+  return facts.http_status == 401 && facts.key_as_bearer;
+}
 bool Is401(const AnswerFacts& facts) { return facts.http_status == 401; }
 bool IsLocation(const AnswerFacts& facts) { return Is(facts, MessageClass::kLocation); }
 bool IsNotForNewUsers(const AnswerFacts& facts) {
@@ -134,6 +138,7 @@ constexpr Row kRows[] = {
     {"service_disabled", IsServiceDisabled, Blame::kProject, Effect::kRestProject, true, KeyRest,
      "Google says the Generative Language API is not enabled in the project"},
     {"credentials", IsBadCredentials, Blame::kProxy, Effect::kNothing, false, NoTime, ""},
+    {"401_bearer", Is401Bearer, Blame::kKey, Effect::kNothing, true, NoTime, ""},
     {"401", Is401, Blame::kKey, Effect::kRestKey, true, KeyRest,
      "Google does not accept the key's kind of credential"},
     {"location", IsLocation, Blame::kSource, Effect::kNothing, true, NoTime, ""},

@@ -63,6 +63,7 @@ void EncodeFacts(const AnswerFacts& facts, v1::AnswerFacts* out) {
   }
   if (facts.retry_delay) out->set_retry_delay_ms(ToMilliseconds(*facts.retry_delay));
   out->set_message_class(static_cast<v1::MessageClass>(facts.message));
+  out->set_key_as_bearer(facts.key_as_bearer);
 }
 
 // One that this version does not know says nothing to it.
@@ -100,6 +101,7 @@ absl::StatusOr<AnswerFacts> DecodeFacts(const v1::AnswerFacts& in) {
     facts.violations.push_back(*std::move(violation));
   }
   facts.message = DecodeMessageClass(in.message_class());
+  facts.key_as_bearer = in.key_as_bearer();
   if (in.has_retry_delay_ms()) {
     facts.retry_delay = std::min(absl::Milliseconds(ToInt64(in.retry_delay_ms())), kRetryDelayMax);
   }

@@ -173,6 +173,16 @@ TEST(Blame, LocationThatNoProjectIsServedInIsToldInGooglesWords) {
   EXPECT_THAT(answer.body, HasSubstr("User location is not supported"));
 }
 
+TEST(Blame, KeyThatIsRefusedAsABearerTokenStaysGoodElsewhere) {
+  auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();
+  cluster->fake().AddFault(Of(FaultKind::k401));
+  const Answer answer = Post(cluster->proxy_port(), "/v1beta/openai/chat/completions",
+                             R"({"model":"gemini-2.5-flash","messages":[]})");
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(cluster->fake().Counts().requests, 2u);
+  EXPECT_TRUE(FirstKeys(*cluster)[0].active);
+}
+
 TEST(Blame, OverloadedModelIsTriedAgain) {
   auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
   cluster->fake().AddFault(Of(FaultKind::k503, 2));

@@ -122,6 +122,12 @@ AnswerFacts NoAccess() {
   return facts;
 }
 
+AnswerFacts Refused401AsBearer() {
+  AnswerFacts facts = Answer(401);
+  facts.key_as_bearer = true;
+  return facts;
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Wire, BlameRow,
     testing::Values(
@@ -170,6 +176,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"WrongKindOfCredential",
              Says(401, MessageClass::kNone, "ACCESS_TOKEN_TYPE_UNSUPPORTED"),
              {"401", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},
+        Case{"KeyThatIsNoBearerToken",
+             Refused401AsBearer(),
+             {"401_bearer", Blame::kKey, Effect::kNothing, true, absl::ZeroDuration()}},
         Case{"Leaked",
              Says(403, MessageClass::kKeyLeaked),
              {"key_leaked", Blame::kKey, Effect::kRestKey, true, absl::Hours(1)}},

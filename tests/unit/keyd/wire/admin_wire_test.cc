@@ -73,17 +73,23 @@ TEST(AdminWire, RequestsSurviveTheWire) {
   EXPECT_EQ(enable->key, KeyId(8));
 }
 
+PoolSummary SomeSummary() {
+  PoolSummary summary;
+  summary.now = absl::FromUnixNanos(1'768'507'200'123'456'789);
+  summary.epoch = Epoch(12);
+  summary.keys_total = 3;
+  summary.keys_active = 2;
+  summary.keys_usable = 1;
+  summary.projects_total = 2;
+  summary.leases_open = 99;
+  summary.day_resets_at = absl::FromUnixSeconds(1'768'550'400);
+  summary.advice = "add a key";
+  return summary;
+}
+
 TEST(AdminWire, StatusSurvivesTheWire) {
   PoolStatus status;
-  status.summary.now = absl::FromUnixNanos(1'768'507'200'123'456'789);
-  status.summary.epoch = Epoch(12);
-  status.summary.keys_total = 3;
-  status.summary.keys_active = 2;
-  status.summary.keys_usable = 1;
-  status.summary.projects_total = 2;
-  status.summary.leases_open = 99;
-  status.summary.day_resets_at = absl::FromUnixSeconds(1'768'550'400);
-  status.summary.advice = "add a key";
+  status.summary = SomeSummary();
   KeyStatus key;
   key.id = KeyId(4);
   key.project = ProjectId("~key_4");

@@ -44,6 +44,7 @@ class Random {
       report.facts.status = Text(kStatusBytesMax);
       report.facts.reason = Text(kReasonBytesMax);
       if (Flag()) report.facts.retry_delay = absl::Milliseconds(Number(0, 1'000'000));
+      report.facts.key_as_bearer = Flag();
       report.facts.message =
           static_cast<MessageClass>(Number(0, static_cast<std::uint64_t>(kMessageClassLast)));
       for (std::uint64_t i = Number(0, kViolationsMax); i > 0; --i) {
@@ -98,6 +99,7 @@ void ExpectSame(const ReportCommand& a, const ReportCommand& b) {
   EXPECT_EQ(a.facts.reason, b.facts.reason);
   EXPECT_EQ(a.facts.retry_delay, b.facts.retry_delay);
   EXPECT_EQ(a.facts.message, b.facts.message);
+  EXPECT_EQ(a.facts.key_as_bearer, b.facts.key_as_bearer);
   ASSERT_EQ(a.facts.violations.size(), b.facts.violations.size());
   for (std::size_t i = 0; i < a.facts.violations.size(); ++i) {
     EXPECT_EQ(a.facts.violations[i].quota_id, b.facts.violations[i].quota_id);
