@@ -12,18 +12,11 @@
 namespace keypool::itest {
 namespace {
 
-using fake::Fault;
 using fake::FaultKind;
+using fake::FaultOf;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-Fault Of(FaultKind kind, int times = 1) {
-  Fault fault;
-  fault.kind = kind;
-  fault.times = times;
-  return fault;
-}
 
 // The keys of the project that got the first request.
 std::vector<KeyStatus> FirstKeys(Cluster& cluster) {
@@ -47,7 +40,7 @@ class KeyFault : public testing::TestWithParam<Row> {};
 
 TEST_P(KeyFault, IsGoneAroundAndRemembered) {
   auto cluster = Cluster::Start({.keys = TestKeys(2, 2)}).value();
-  cluster->fake().AddFault(Of(GetParam().kind));
+  cluster->fake().AddFault(FaultOf(GetParam().kind));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
   ASSERT_EQ(cluster->fake().Counts().requests, 2u);
   const std::string bad = cluster->fake().Requests()[0].key;
@@ -70,7 +63,7 @@ TEST_P(KeyFault, IsGoneAroundAndRemembered) {
 
 TEST_P(KeyFault, OfEveryKeyIsToldWithoutAKey) {
   auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();
-  cluster->fake().AddFault(Of(GetParam().kind, -1));
+  cluster->fake().AddFault(FaultOf(GetParam().kind, -1));
   const Answer answer = Fetch(cluster->proxy_port(), GenerateContent());
   EXPECT_EQ(answer.status, 503);
   EXPECT_NE(answer.Header("retry-after"), "");
@@ -106,7 +99,7 @@ class BucketFault : public testing::TestWithParam<Row> {};
 
 TEST_P(BucketFault, RestsTheProjectForThisModelOnly) {
   auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();
-  cluster->fake().AddFault(Of(GetParam().kind));
+  cluster->fake().AddFault(FaultOf(GetParam().kind));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
   const std::string bad = cluster->fake().Requests()[0].project;
   const std::vector<KeyStatus> keys = FirstKeys(*cluster);
@@ -138,7 +131,7 @@ class RequestFault : public testing::TestWithParam<Row> {};
 
 TEST_P(RequestFault, IsPassedOnAsItCameAndHurtsNoKey) {
   auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();
-  cluster->fake().AddFault(Of(GetParam().kind));
+  cluster->fake().AddFault(FaultOf(GetParam().kind));
   const Answer answer = Fetch(cluster->proxy_port(), GenerateContent());
   EXPECT_THAT(answer.body, HasSubstr(GetParam().reason));
   EXPECT_EQ(cluster->fake().Counts().requests, 1u);
@@ -157,7 +150,7 @@ INSTANTIATE_TEST_SUITE_P(Wire, RequestFault,
 
 TEST(Blame, LocationIsTriedOnAnotherProjectAndHurtsNoKey) {
   auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();
-  cluster->fake().AddFault(Of(FaultKind::k400Location));
+  cluster->fake().AddFault(FaultOf(FaultKind::k400Location));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
   EXPECT_TRUE(FirstKeys(*cluster)[0].active);
 }
@@ -166,7 +159,7 @@ TEST(Blame, LocationThatNoProjectIsServedInIsToldInGooglesWords) {
   ClusterOptions options{.keys = TestKeys(8)};
   options.proxy = {{"MAX_RETRIES", "3"}};
   auto cluster = Cluster::Start(options).value();
-  cluster->fake().AddFault(Of(FaultKind::k400Location, -1));
+  cluster->fake().AddFault(FaultOf(FaultKind::k400Location, -1));
   const Answer answer = Fetch(cluster->proxy_port(), GenerateContent());
   EXPECT_EQ(cluster->fake().Counts().requests, 4u);
   EXPECT_EQ(answer.status, 400);
@@ -175,7 +168,7 @@ TEST(Blame, LocationThatNoProjectIsServedInIsToldInGooglesWords) {
 
 TEST(Blame, KeyThatIsRefusedAsABearerTokenStaysGoodElsewhere) {
   auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();
-  cluster->fake().AddFault(Of(FaultKind::k401));
+  cluster->fake().AddFault(FaultOf(FaultKind::k401));
   const Answer answer = Post(cluster->proxy_port(), "/v1beta/openai/chat/completions",
                              R"({"model":"gemini-2.5-flash","messages":[]})");
   EXPECT_EQ(answer.status, 200);
@@ -185,14 +178,14 @@ TEST(Blame, KeyThatIsRefusedAsABearerTokenStaysGoodElsewhere) {
 
 TEST(Blame, OverloadedModelIsTriedAgain) {
   auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
-  cluster->fake().AddFault(Of(FaultKind::k503, 2));
+  cluster->fake().AddFault(FaultOf(FaultKind::k503, 2));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
   EXPECT_EQ(cluster->fake().Counts().requests, 3u);
 }
 
 TEST(Blame, ModelThatStaysOverloadedIsToldInGooglesWordsAndLeftAlone) {
   auto cluster = Cluster::Start({.keys = TestKeys(4)}).value();
-  cluster->fake().AddFault(Of(FaultKind::k503, -1));
+  cluster->fake().AddFault(FaultOf(FaultKind::k503, -1));
   const Answer answer = Fetch(cluster->proxy_port(), GenerateContent());
   EXPECT_EQ(answer.status, 503);
   EXPECT_THAT(answer.body, HasSubstr("The model is overloaded. Please try again later."));
@@ -207,7 +200,7 @@ TEST(Blame, ModelThatStaysOverloadedIsToldInGooglesWordsAndLeftAlone) {
 
 TEST(Blame, ThrottledAddressStopsEverything) {
   auto cluster = Cluster::Start({.keys = TestKeys(4)}).value();
-  cluster->fake().AddFault(Of(FaultKind::k429Html));
+  cluster->fake().AddFault(FaultOf(FaultKind::k429Html));
   const Answer page = Fetch(cluster->proxy_port(), GenerateContent());
   EXPECT_EQ(page.status, 429);
   EXPECT_THAT(page.body, HasSubstr("automated queries"));

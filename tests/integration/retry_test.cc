@@ -14,16 +14,10 @@ namespace {
 
 using fake::Fault;
 using fake::FaultKind;
+using fake::FaultOf;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
-
-Fault Of(FaultKind kind, int times = 1) {
-  Fault fault;
-  fault.kind = kind;
-  fault.times = times;
-  return fault;
-}
 
 int Number(const std::string& text) {
   int number = -1;
@@ -41,7 +35,7 @@ class RetryOn : public testing::TestWithParam<FaultKind> {};
 
 TEST_P(RetryOn, AnotherProjectServesAndTheFirstIsLeftAlone) {
   auto cluster = Cluster::Start({.keys = TestKeys(2, 2)}).value();
-  cluster->fake().AddFault(Of(GetParam()));
+  cluster->fake().AddFault(FaultOf(GetParam()));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
   ASSERT_EQ(cluster->fake().Counts().requests, 2u);
   const std::string cooled = cluster->fake().Requests()[0].project;
@@ -73,7 +67,7 @@ TEST(Retry, StopsAfterMaxRetries) {
   ClusterOptions options{.keys = TestKeys(8)};
   options.proxy = {{"MAX_RETRIES", "3"}};
   auto cluster = Cluster::Start(options).value();
-  cluster->fake().AddFault(Of(FaultKind::k429Minute, -1));
+  cluster->fake().AddFault(FaultOf(FaultKind::k429Minute, -1));
   const Answer answer = Fetch(cluster->proxy_port(), GenerateContent());
   EXPECT_EQ(answer.status, 429);
   EXPECT_THAT(answer.body, HasSubstr("RESOURCE_EXHAUSTED"));
@@ -85,7 +79,7 @@ TEST(Retry, NeverHappensWithMaxRetriesZero) {
   ClusterOptions options{.keys = TestKeys(2)};
   options.proxy = {{"MAX_RETRIES", "0"}};
   auto cluster = Cluster::Start(options).value();
-  cluster->fake().AddFault(Of(FaultKind::k429Minute));
+  cluster->fake().AddFault(FaultOf(FaultKind::k429Minute));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 429);
   EXPECT_EQ(cluster->fake().Counts().requests, 1u);
 }
@@ -171,7 +165,7 @@ TEST_F(Exhausted, KeyThatComesBackInTimeIsWaitedFor) {
   ClusterOptions options{.keys = TestKeys(1)};
   options.proxy = {{"RETRY_DELAY_SECONDS", "30"}};
   auto cluster = Cluster::Start(options).value();
-  cluster->fake().AddFault(Of(FaultKind::k429Bare));
+  cluster->fake().AddFault(FaultOf(FaultKind::k429Bare));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
   EXPECT_EQ(cluster->fake().Counts().requests, 2u);
 }
@@ -182,7 +176,7 @@ TEST(UpstreamErrors, AreRelayedAsTheyAre) {
   auto cluster = Cluster::Start(options).value();
   for (const auto& [kind, status] :
        {std::pair{FaultKind::k500, 500}, std::pair{FaultKind::k503, 503}}) {
-    cluster->fake().AddFault(Of(kind, -1));
+    cluster->fake().AddFault(FaultOf(kind, -1));
     const Answer answer = Fetch(cluster->proxy_port(), GenerateContent());
     EXPECT_EQ(answer.status, status);
     EXPECT_THAT(answer.body, HasSubstr(status == 500 ? "INTERNAL" : "The model is overloaded"));

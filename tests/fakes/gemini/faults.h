@@ -76,6 +76,14 @@ struct Fault {
   bool close = true;
 };
 
+// `kind`, `times` times, whatever the request.
+inline Fault FaultOf(FaultKind kind, int times = 1) {
+  Fault fault;
+  fault.kind = kind;
+  fault.times = times;
+  return fault;
+}
+
 // {"kind":"cut_stream","match":{"model":"…"},"times":1,"params":{"events":2}}
 // Errors: INVALID_ARGUMENT (the member is named).
 absl::StatusOr<Fault> ParseFault(std::string_view json);

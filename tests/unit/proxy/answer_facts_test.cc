@@ -1,9 +1,10 @@
 #include "proxy/answer_facts.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <string>
+
+#include "tests/unit/proxy/gzip.h"
 
 namespace keypool::proxy {
 namespace {
@@ -56,20 +57,6 @@ TEST(AnswerFacts, QuotaErrorThenEveryFactIsThere) { ExpectPerDay(Describe(429, k
 TEST(AnswerFacts, WrappedInAnArrayThenTheFactsAreTheSame) {
   ExpectPerDay(Describe(429, "[" + std::string(kPerDay) + "]\n"));
   ExpectPerDay(Describe(429, "[{\"candidates\":[]},\r\n" + std::string(kPerDay) + "]"));
-}
-
-std::string Gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(text.size() + 256, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(out.size() - stream.avail_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 TEST(AnswerFacts, GzippedThenTheFactsAreTheSame) {

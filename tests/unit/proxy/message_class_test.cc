@@ -1,12 +1,12 @@
 #include "proxy/message_class.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 
 #include <string>
 #include <vector>
 
 #include "proxy/answer_facts.h"
+#include "tests/unit/proxy/gzip.h"
 
 namespace keypool::proxy {
 namespace {
@@ -131,20 +131,6 @@ AnswerFacts Describe(int status, std::string_view body, std::string_view encodin
   head.status = status;
   head.content_encoding = encoding;
   return DescribeAnswer(head, body);
-}
-
-std::string Gzip(std::string_view text) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::string out(text.size() + 256, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
-  stream.avail_in = static_cast<uInt>(text.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  out.resize(out.size() - stream.avail_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 void ExpectRow(const Row& row, const AnswerFacts& facts) {
