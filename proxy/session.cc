@@ -191,7 +191,7 @@ Task<Session::End> Session::AcquireLease(Request& request) {
   request.key = grant.key;
   request.project = grant.project;
   request.lease = LeaseGuard(services_.leases.session(), std::move(grant), request.command.model);
-  if (request.no_more_tries) {
+  if (std::exchange(request.retrying, false) && !MayTryAgain(request)) {
     request.lease = LeaseGuard();  // goes back unsent
     if (request.answer_is_honest) co_return co_await RelayAnswer(request);
     const ErrorAnswer error =
@@ -204,6 +204,7 @@ Task<Session::End> Session::AcquireLease(Request& request) {
 
 Task<Session::End> Session::Forward(Request& request) {
   request.answered = false;
+  request.answer_is_honest = false;
   const ProxyConfig& config = services_.config;
   const Exchange::Surroundings around = {client_, services_.upstream, services_.buffers,
                                          services_.clock, config.upstream_timeout};

@@ -85,6 +85,8 @@ class Session {
   Task<End> OnNoAnswer(Request& request, ExchangeEnd end);
   Task<After> Refuse(Request& request, const ErrorAnswer& error, std::string_view outcome);
   Task<After> RefuseBad(Request& request, std::string_view problem);
+  // Counts it, too.
+  bool MayTryAgain(const Request& request);
   bool MayKeepAlive(const Request& request) const;
   After Left(Request& request, std::string_view outcome);
   void LogDone(const Request& request) const;

@@ -90,13 +90,13 @@ Task<Session::End> Session::DescribeFailure(Request& request) {
     request.lease.Settle(std::move(facts));
     co_return Left(request, "client_gone");
   }
-  // keyd is asked all the same: whether the answer is the caller's to see is for it to say.
-  request.no_more_tries =
-      request.attempts > retries_max || !services_.retries.Take(services_.clock.MonoNow());
+  // keyd is asked even after the last try: whether the answer is the caller's to see is for it to
+  // say.
+  request.retrying = true;
   request.answer_is_honest = IsHonest(facts);
   if (IsOverloaded(facts)) {
     request.lease.Settle(std::move(facts));
-    if (request.no_more_tries) co_return co_await RelayAnswer(request);
+    if (request.attempts > retries_max) co_return co_await RelayAnswer(request);
     const int doublings = std::min(request.attempts - 1, kPauseDoublingsMax);
     const absl::Duration pause = kPauseFirst * (std::int64_t{1} << doublings);
     const Interrupt left = co_await Pause(std::min(pause, services_.config.retry_delay));
@@ -106,6 +106,12 @@ Task<Session::End> Session::DescribeFailure(Request& request) {
   request.command.exclude_keys.push_back(request.key);
   request.previous = request.lease.Release(std::move(facts));
   co_return std::nullopt;
+}
+
+// Asked only when keyd has another key for it: a request's own fault costs nobody a try.
+bool Session::MayTryAgain(const Request& request) {
+  return request.attempts <= services_.config.max_retries &&
+         services_.retries.Take(services_.clock.MonoNow());
 }
 
 Task<Interrupt> Session::Pause(absl::Duration time) {

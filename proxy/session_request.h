@@ -37,7 +37,7 @@ struct Session::Request {
   int waits = 0;          // for a key to become free
   int lates = 0;
   bool answer_is_honest = false;  // the last answer says more to the caller than we could
-  bool no_more_tries = false;     // the next lease only tells that another key might have helped
+  bool retrying = false;          // the next lease is for another try of the same request
   bool fresh_connection = false;
 
   // For the log line.

@@ -14,6 +14,17 @@ namespace {
 constexpr int kGrowingStepsMax = 16;  // far beyond kGrowingMax, far below overflow
 constexpr std::int64_t kBlocksPerLimit = 100;
 constexpr absl::Duration kMinute = absl::Minutes(1);
+
+WindowStatus WindowOf(std::int64_t used, std::int64_t limit, LimitSource configured,
+                      const std::optional<LearnedLimit>& learned) {
+  WindowStatus status = {used, limit, configured, std::nullopt};
+  if (learned && learned->requests == limit) {
+    status.source = LimitSource::kLearned;
+    status.learned_at = learned->at;
+  }
+  return status;
+}
+
 }  // namespace
 
 Bucket::Bucket(Project* project, Model* model, std::optional<ConfiguredLimits> limits,
@@ -35,17 +46,15 @@ void Bucket::Turn(const Moment& m) {
     used_today_ = UsedToday(m);
     carried_ = 0;
     spent_today_ = false;
-    const auto forget = [&m](std::optional<LearnedLimit>& learned) {
-      if (learned && m.wall - learned->at >= kLearnedFor) learned.reset();
-    };
-    forget(learned_minute_);
-    forget(learned_day_);
-    ApplyLimits();
+    ApplyLimits(m);
   }
   day_ = m.today;  // a later day was taken back: its counts go on, see PacificDay
 }
 
-void Bucket::ApplyLimits() {
+void Bucket::ApplyLimits(const Moment& m) {
+  for (std::optional<LearnedLimit>* learned : {&learned_minute_, &learned_day_}) {
+    if (*learned && m.wall - (*learned)->at >= kLearnedFor) learned->reset();
+  }
   const auto in_force = [](std::int64_t configured, LimitSource source,
                            const std::optional<LearnedLimit>& learned) {
     if (!learned) return configured;
@@ -63,23 +72,9 @@ void Bucket::Learn(const Lesson& lesson, const Moment& m, Mutations* mutations) 
   if (!metered_ || (!lesson.requests_per_minute && !lesson.requests_per_day)) return;
   if (lesson.requests_per_minute) learned_minute_ = {*lesson.requests_per_minute, m.wall};
   if (lesson.requests_per_day) learned_day_ = {*lesson.requests_per_day, m.wall};
-  ApplyLimits();
+  ApplyLimits(m);
   Write(m, 0, mutations);
 }
-
-namespace {
-
-WindowStatus WindowOf(std::int64_t used, std::int64_t limit, LimitSource configured,
-                      const std::optional<LearnedLimit>& learned) {
-  WindowStatus status = {used, limit, configured, std::nullopt};
-  if (learned && learned->requests == limit) {
-    status.source = LimitSource::kLearned;
-    status.learned_at = learned->at;
-  }
-  return status;
-}
-
-}  // namespace
 
 WindowStatus Bucket::MinuteStatus(const Moment& m) const {
   return WindowOf(UsedThisMinute(m), limits_.requests_per_minute, configured_.minute_source,
@@ -204,7 +199,8 @@ void Bucket::Reset(Mutations* mutations) {
   probed_ = false;
   learned_minute_.reset();
   learned_day_.reset();
-  ApplyLimits();
+  limits_ = configured_.limits;
+  minute_.SetLimit(limits_.requests_per_minute);
   cool_reason_.clear();
   ++generation_;
   Erase(mutations);
@@ -261,7 +257,7 @@ void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, con
   saved_clock_ = m.clock;
   learned_minute_ = record.learned_minute;
   learned_day_ = record.learned_day;
-  ApplyLimits();
+  ApplyLimits(m);
   if (record.day >= m.today) used_today_ = record.day_used;
   const auto count = [&](absl::Time at, std::int64_t count) {
     // A time in the future is of a wall clock that went back since: now is the latest it can be.

@@ -126,7 +126,8 @@ class Bucket {
 
   Project* project_;
   Model* model_;
-  void ApplyLimits();
+  // Forgets what was told too long ago.
+  void ApplyLimits(const Moment& m);
 
   ConfiguredLimits configured_;
   std::optional<LearnedLimit> learned_minute_, learned_day_;

@@ -102,6 +102,19 @@ TEST(Retry, DoesNotHappenForTheRequestsOwnFault) {
   EXPECT_EQ(cluster->fake().Counts().requests, 1u);
 }
 
+// The budget of one thread is ten tries here.
+TEST(Retry, OfOthersIsNotUsedUpByRequestsWithAFaultOfTheirOwn) {
+  ClusterOptions options{.keys = TestKeys(2)};
+  options.proxy = {{"THREADS", "1"}};
+  auto cluster = Cluster::Start(options).value();
+  cluster->fake().AddFault(FaultOf(FaultKind::k403Ambiguous, 20));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 403);
+  }
+  cluster->fake().AddFault(FaultOf(FaultKind::k429Minute));
+  EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
+}
+
 class Exhausted : public testing::Test {
  protected:
   // One project with one request in the window that `settings` limits, and that one spent.

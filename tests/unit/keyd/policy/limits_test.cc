@@ -143,6 +143,16 @@ TEST_F(LimitsTest, WhatIsNotToldAgainForAWeekIsForgotten) {
   EXPECT_EQ(Bucket(key).per_day.source, LimitSource::kDefault);
 }
 
+TEST_F(LimitsTest, WhatIsTooOldIsNotTakenUpByTheNextReign) {
+  Start();
+  const KeyId key = Add("key-one-0001");
+  PoolTest::Report(Granted(), Told("PerMinute", 4));
+  Advance(kLearnedFor);
+  Start();
+  Granted();
+  EXPECT_EQ(Bucket(key).per_minute.limit, 10);
+}
+
 TEST_F(LimitsTest, ResetForgetsIt) {
   Start();
   const KeyId key = Add("key-one-0001");
