@@ -15,6 +15,8 @@ namespace keypool {
 
 inline constexpr std::size_t kModelBytesMax = 128;
 inline constexpr std::size_t kExcludedMax = 64;  // of keys, and of projects, in one Acquire
+inline constexpr std::size_t kClientBytesMax = 64;
+inline constexpr absl::Duration kWaitMax = absl::Minutes(10);
 
 enum class Kind { kMetered, kUnmetered };
 
@@ -23,6 +25,12 @@ struct AcquireCommand {
   std::string model;  // without "models/"; may be empty when unmetered
   std::vector<KeyId> exclude_keys;
   std::vector<ProjectId> exclude_projects;
+  // Of a metered request, by the size of its text; keyd corrects it by what it learns of the model.
+  std::int64_t input_tokens = 0;
+  // Who sends the request. Those who wait are served by client in turn; accounts are kept by it.
+  std::string client = {};
+  // How long the answer may be held back when nothing can be granted at once; 0 to kWaitMax.
+  absl::Duration wait_up_to = absl::ZeroDuration();
 };
 
 struct Grant {
@@ -30,6 +38,7 @@ struct Grant {
   KeyId key;
   SecretPtr secret;
   ProjectId project;
+  absl::Duration waited = absl::ZeroDuration();  // how long the answer was held back
 };
 
 enum class RefusalReason {
@@ -40,7 +49,15 @@ enum class RefusalReason {
   kNotRetryable,
   kLimitReached,
   kModelOverloaded,
-  kSourceThrottled
+  kSourceThrottled,
+  kTooLarge,
+};
+
+enum class QuotaWindow {
+  kRequestsPerMinute,
+  kInputTokensPerMinute,
+  kRequestsPerDay,
+  kInputTokensPerDay
 };
 
 struct Refusal {
@@ -49,6 +66,7 @@ struct Refusal {
       retry_after;                 // until the first project of the whole pool can take it
   bool spent_for_the_day = false;  // every project is out of requests for the day
   std::int64_t limit = 0;          // the limit in the way; see lease.proto
+  QuotaWindow window = QuotaWindow::kRequestsPerMinute;  // that it is of
   std::string message;
 };
 
@@ -82,10 +100,12 @@ enum class MessageClass {
   kCacheStorage,  // storage for cached content, which is no quota of requests
   kModelNotFound,
   kModelNotForNewUsers,  // of this project
+  kQuotaExceeded,
 };
-inline constexpr MessageClass kMessageClassLast = MessageClass::kModelNotForNewUsers;
+inline constexpr MessageClass kMessageClassLast = MessageClass::kQuotaExceeded;
 
-// What the proxy saw upstream, without an opinion.
+// What the proxy saw upstream, without an opinion. An error that comes inside an answer of 200 is
+// described as if it were an answer of its own.
 struct AnswerFacts {
   int http_status = 0;  // 0: no answer
   std::string status;
@@ -93,7 +113,17 @@ struct AnswerFacts {
   std::vector<QuotaViolation> violations;
   std::optional<absl::Duration> retry_delay;
   MessageClass message = MessageClass::kNone;
-  bool key_as_bearer = false;  // the key went as "Authorization: Bearer", as OpenAI paths want it
+  int websocket_close_code = 0;  // with which a Live session was ended; 0: none
+  bool key_as_bearer = false;    // the key went as "Authorization: Bearer", as OpenAI paths want it
+};
+
+// What Google says that a request has taken.
+struct TokenUsage {
+  std::int64_t input = 0;   // the prompt, with what is cached of it and what tools have put in
+  std::int64_t cached = 0;  // of input
+  std::int64_t output = 0;  // without thoughts
+  std::int64_t thoughts = 0;
+  friend bool operator==(const TokenUsage&, const TokenUsage&) = default;
 };
 
 struct ReportCommand {
@@ -104,6 +134,11 @@ struct ReportCommand {
   // What was leased; used when the lease is of another epoch.
   KeyId key;
   std::string model;
+  // Nothing: the answer does not say.
+  std::optional<TokenUsage> usage = std::nullopt;
+  // The model that Google says has answered; empty when it does not say.
+  std::string model_version = {};
+  std::string client = {};  // as in the AcquireCommand
 };
 
 enum class Settled { kNow, kLate, kDuplicate, kOtherEpoch };

@@ -189,7 +189,7 @@ AcquireResult Session::Accept(wire::AcquireAnswer answer, MonoTime queued_at) co
                     granted.grant.key,
                     std::move(granted.grant.secret),
                     std::move(granted.grant.project),
-                    queued_at + granted.waited + granted.send_by};
+                    queued_at + granted.grant.waited + granted.send_by};
 }
 
 void Session::CollectBroken(const Inbox::Breakage& breakage) {

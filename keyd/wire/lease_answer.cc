@@ -41,6 +41,8 @@ v1::Refused::Reason EncodeReason(RefusalReason reason) {
       return v1::Refused::REASON_MODEL_OVERLOADED;
     case RefusalReason::kSourceThrottled:
       return v1::Refused::REASON_SOURCE_THROTTLED;
+    case RefusalReason::kTooLarge:
+      return v1::Refused::REASON_TOO_LARGE;
   }
   return v1::Refused::REASON_UNSPECIFIED;
 }
@@ -63,8 +65,37 @@ std::optional<RefusalReason> DecodeReason(v1::Refused::Reason reason) {
       return RefusalReason::kModelOverloaded;
     case v1::Refused::REASON_SOURCE_THROTTLED:
       return RefusalReason::kSourceThrottled;
+    case v1::Refused::REASON_TOO_LARGE:
+      return RefusalReason::kTooLarge;
     default:
       return std::nullopt;
+  }
+}
+
+v1::Refused::Window EncodeWindow(QuotaWindow window) {
+  switch (window) {
+    case QuotaWindow::kRequestsPerMinute:
+      return v1::Refused::WINDOW_REQUESTS_PER_MINUTE;
+    case QuotaWindow::kInputTokensPerMinute:
+      return v1::Refused::WINDOW_INPUT_TOKENS_PER_MINUTE;
+    case QuotaWindow::kRequestsPerDay:
+      return v1::Refused::WINDOW_REQUESTS_PER_DAY;
+    case QuotaWindow::kInputTokensPerDay:
+      return v1::Refused::WINDOW_INPUT_TOKENS_PER_DAY;
+  }
+  return v1::Refused::WINDOW_UNSPECIFIED;
+}
+
+QuotaWindow DecodeWindow(v1::Refused::Window window) {
+  switch (window) {
+    case v1::Refused::WINDOW_INPUT_TOKENS_PER_MINUTE:
+      return QuotaWindow::kInputTokensPerMinute;
+    case v1::Refused::WINDOW_REQUESTS_PER_DAY:
+      return QuotaWindow::kRequestsPerDay;
+    case v1::Refused::WINDOW_INPUT_TOKENS_PER_DAY:
+      return QuotaWindow::kInputTokensPerDay;
+    default:
+      return QuotaWindow::kRequestsPerMinute;
   }
 }
 
@@ -76,6 +107,7 @@ void EncodeGrant(const Grant& grant, const GrantTerms& terms, v1::Granted* out) 
   out->set_secret(secret.data(), secret.size());
   out->set_project_id(grant.project.value());
   out->set_send_by_ms(Milliseconds32(terms.send_by));
+  if (grant.waited > absl::ZeroDuration()) out->set_waited_ms(Milliseconds32(grant.waited));
   out->set_time_to_live_ms(Milliseconds32(terms.time_to_live));
 }
 
@@ -88,7 +120,8 @@ void EncodeRefusal(const Refusal& refusal, v1::Refused* out) {
         static_cast<std::uint64_t>(std::max<std::int64_t>(0, absl::ToInt64Milliseconds(wait))));
   }
   out->set_spent_for_the_day(refusal.spent_for_the_day);
-  out->set_limit_requests(static_cast<std::uint64_t>(std::max<std::int64_t>(0, refusal.limit)));
+  out->set_limit(static_cast<std::uint64_t>(std::max<std::int64_t>(0, refusal.limit)));
+  if (refusal.limit > 0) out->set_window(EncodeWindow(refusal.window));
   out->set_message(ClipText(refusal.message, kRefusalMessageBytesMax));
 }
 
@@ -100,10 +133,9 @@ absl::StatusOr<Granted> DecodeGrant(const v1::Granted& in) {
   if (in.secret().empty()) return NotUnderstood("granted.secret");
   Granted granted;
   granted.grant = {LeaseId(in.lease_id()), *key, std::make_shared<const Secret>(in.secret()),
-                   ProjectId(in.project_id())};
+                   ProjectId(in.project_id()), absl::Milliseconds(in.waited_ms())};
   granted.epoch = Epoch(in.epoch());
   granted.send_by = absl::Milliseconds(in.send_by_ms());
-  granted.waited = absl::Milliseconds(in.waited_ms());
   granted.time_to_live = absl::Milliseconds(in.time_to_live_ms());
   return granted;
 }
@@ -112,13 +144,15 @@ absl::StatusOr<Refusal> DecodeRefusal(const v1::Refused& in) {
   const std::optional<RefusalReason> reason = DecodeReason(in.reason());
   if (!reason) return NotUnderstood("refused.reason");
   constexpr std::uint64_t max = std::numeric_limits<std::int64_t>::max();
-  Refusal refusal{*reason, std::nullopt, false, 0, {}};
+  Refusal refusal;
+  refusal.reason = *reason;
   if (in.has_retry_after_ms()) {
     refusal.retry_after =
         absl::Milliseconds(static_cast<std::int64_t>(std::min(in.retry_after_ms(), max)));
   }
   refusal.spent_for_the_day = in.spent_for_the_day();
-  refusal.limit = static_cast<std::int64_t>(std::min(in.limit_requests(), max));
+  refusal.limit = static_cast<std::int64_t>(std::min(in.limit(), max));
+  refusal.window = DecodeWindow(in.window());
   refusal.message = in.message();
   return refusal;
 }

@@ -15,7 +15,7 @@ namespace {
 // The numbers are the same on both sides.
 static_assert(static_cast<int>(MessageClass::kHtmlPage) == v1::MESSAGE_CLASS_HTML_PAGE);
 static_assert(static_cast<int>(MessageClass::kNoCredentials) == v1::MESSAGE_CLASS_NO_CREDENTIALS);
-static_assert(static_cast<int>(kMessageClassLast) == v1::MESSAGE_CLASS_MODEL_NOT_FOR_NEW_USERS);
+static_assert(static_cast<int>(kMessageClassLast) == v1::MESSAGE_CLASS_QUOTA_EXCEEDED);
 static_assert(static_cast<int>(kMessageClassLast) == v1::MessageClass_MAX);
 
 absl::Status Invalid(std::string_view field, std::string_view rule) {
@@ -41,6 +41,11 @@ std::int64_t ToInt64(std::uint64_t v) {
   return static_cast<std::int64_t>(std::min(v, max));
 }
 
+// Far beyond any request, and far from overflow when added up.
+std::int64_t ToTokens(std::uint64_t v) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(v, kTokensMax));
+}
+
 std::uint64_t ToMilliseconds(absl::Duration d) {
   return static_cast<std::uint64_t>(
       absl::ToInt64Milliseconds(std::clamp(d, absl::ZeroDuration(), kRetryDelayMax)));
@@ -64,12 +69,34 @@ void EncodeFacts(const AnswerFacts& facts, v1::AnswerFacts* out) {
   if (facts.retry_delay) out->set_retry_delay_ms(ToMilliseconds(*facts.retry_delay));
   out->set_message_class(static_cast<v1::MessageClass>(facts.message));
   out->set_key_as_bearer(facts.key_as_bearer);
+  out->set_websocket_close_code(static_cast<std::uint32_t>(facts.websocket_close_code));
 }
 
 // One that this version does not know says nothing to it.
 MessageClass DecodeMessageClass(v1::MessageClass in) {
   if (in < 0 || in > static_cast<int>(kMessageClassLast)) return MessageClass::kNone;
   return static_cast<MessageClass>(in);
+}
+
+void EncodeUsage(const TokenUsage& usage, v1::TokenUsage* out) {
+  const auto count = [](std::int64_t n) {
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, n));
+  };
+  out->set_input_tokens(count(usage.input));
+  out->set_cached_tokens(count(usage.cached));
+  out->set_output_tokens(count(usage.output));
+  out->set_thought_tokens(count(usage.thoughts));
+}
+
+TokenUsage DecodeUsage(const v1::TokenUsage& in) {
+  return {ToTokens(in.input_tokens()), ToTokens(in.cached_tokens()), ToTokens(in.output_tokens()),
+          ToTokens(in.thought_tokens())};
+}
+
+absl::Status CheckClient(std::string_view client) {
+  if (client.size() > kClientBytesMax) return Invalid("client", "at most 64 bytes");
+  if (HasControlByte(client)) return Invalid("client", "no control characters");
+  return absl::OkStatus();
 }
 
 absl::StatusOr<QuotaViolation> DecodeViolation(const v1::QuotaViolation& in) {
@@ -102,6 +129,10 @@ absl::StatusOr<AnswerFacts> DecodeFacts(const v1::AnswerFacts& in) {
   }
   facts.message = DecodeMessageClass(in.message_class());
   facts.key_as_bearer = in.key_as_bearer();
+  if (in.websocket_close_code() > 4999) {
+    return Invalid("facts.websocket_close_code", "0 to 4999");
+  }
+  facts.websocket_close_code = static_cast<int>(in.websocket_close_code());
   if (in.has_retry_delay_ms()) {
     facts.retry_delay = std::min(absl::Milliseconds(ToInt64(in.retry_delay_ms())), kRetryDelayMax);
   }
@@ -123,7 +154,8 @@ absl::Status Check(const AcquireCommand& command) {
   for (const ProjectId& project : command.exclude_projects) {
     if (!IsProject(project.value())) return Invalid("exclude_project_ids", "not a project id");
   }
-  return absl::OkStatus();
+  if (!IsUtf8(command.client)) return Invalid("client", "must be UTF-8");
+  return CheckClient(command.client);
 }
 
 void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& previous,
@@ -135,6 +167,14 @@ void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& p
     out->add_exclude_project_ids(project.value());
   }
   if (previous) Encode(*previous, out->mutable_previous());
+  if (command.wait_up_to > absl::ZeroDuration()) {
+    out->set_wait_up_to_ms(static_cast<std::uint32_t>(
+        absl::ToInt64Milliseconds(std::min(command.wait_up_to, kWaitMax))));
+  }
+  if (command.input_tokens > 0) {
+    out->set_estimated_input_tokens(static_cast<std::uint64_t>(command.input_tokens));
+  }
+  if (!command.client.empty()) out->set_client(command.client);
 }
 
 absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
@@ -160,6 +200,13 @@ absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
     if (!IsProject(text)) return Invalid("exclude_project_ids", "not a project id");
     call.command.exclude_projects.emplace_back(text);
   }
+  if (in.wait_up_to_ms() > absl::ToInt64Milliseconds(kWaitMax)) {
+    return Invalid("wait_up_to_ms", "at most 600000");
+  }
+  call.command.wait_up_to = absl::Milliseconds(in.wait_up_to_ms());
+  call.command.input_tokens = ToTokens(in.estimated_input_tokens());
+  KP_RETURN_IF_ERROR(CheckClient(in.client()));
+  call.command.client = in.client();
   if (in.has_previous()) {
     absl::StatusOr<ReportCommand> previous = Decode(in.previous());
     if (!previous.ok()) return Annotate(previous.status(), "previous");
@@ -175,6 +222,13 @@ void Encode(const ReportCommand& command, v1::ReportRequest* out) {
   if (command.facts.http_status != 0) EncodeFacts(command.facts, out->mutable_facts());
   if (command.key.value() != 0) out->set_key_id(ToString(command.key));
   if (!HasControlByte(command.model)) out->set_model(ClipText(command.model, kModelBytesMax));
+  if (command.usage) EncodeUsage(*command.usage, out->mutable_usage());
+  if (!command.model_version.empty() && !HasControlByte(command.model_version)) {
+    out->set_model_version(ClipText(command.model_version, kModelBytesMax));
+  }
+  if (!command.client.empty() && !HasControlByte(command.client)) {
+    out->set_client(ClipText(command.client, kClientBytesMax));
+  }
 }
 
 absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
@@ -196,19 +250,27 @@ absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
   }
   KP_RETURN_IF_ERROR(CheckModel(in.model(), /*may_be_empty=*/true));
   command.model = in.model();
+  if (in.has_usage()) command.usage = DecodeUsage(in.usage());
+  // Of Google's making: what does not fit tells nothing, and must not cost the report.
+  if (in.model_version().size() <= kModelBytesMax && !HasControlByte(in.model_version())) {
+    command.model_version = in.model_version();
+  }
+  KP_RETURN_IF_ERROR(CheckClient(in.client()));
+  command.client = in.client();
   return command;
 }
 
 std::size_t EncodedBytesMax(const ReportCommand& command) {
-  // Ids and numbers, status, reason, model, with tags and lengths.
-  constexpr std::size_t kFlat = 96 + kStatusBytesMax + kReasonBytesMax + kModelBytesMax;
+  // Ids and numbers, status, reason, models, client, with tags and lengths.
+  constexpr std::size_t kFlat =
+      160 + kStatusBytesMax + kReasonBytesMax + 2 * kModelBytesMax + kClientBytesMax;
   constexpr std::size_t kViolation = 32 + 3 * kViolationTextBytesMax;
   return kFlat + kViolation * std::min(command.facts.violations.size(), kViolationsMax);
 }
 
 std::size_t EncodedBytesMax(const AcquireCommand& command,
                             const std::optional<ReportCommand>& previous) {
-  constexpr std::size_t kFlat = 64 + kModelBytesMax;
+  constexpr std::size_t kFlat = 96 + kModelBytesMax + kClientBytesMax;
   constexpr std::size_t kKey = 32;
   constexpr std::size_t kProject = 8 + kProjectIdBytesMax;
   return kFlat + kKey * command.exclude_keys.size() + kProject * command.exclude_projects.size() +

@@ -23,6 +23,7 @@ inline constexpr std::size_t kReasonBytesMax = 128;
 inline constexpr std::size_t kViolationsMax = 16;
 inline constexpr std::size_t kViolationTextBytesMax = 256;
 inline constexpr std::size_t kRefusalMessageBytesMax = 512;
+inline constexpr std::uint64_t kTokensMax = 1'000'000'000'000;  // more count as this
 inline constexpr absl::Duration kRetryDelayMax = absl::Hours(24 * 366);
 // Acquires and reports together in one SessionRequest. An answer to two of them still fits into
 // kMessageBytesMax.
@@ -41,7 +42,6 @@ struct Granted {
   Grant grant;
   Epoch epoch;
   absl::Duration send_by;
-  absl::Duration waited;
   absl::Duration time_to_live;
 };
 using AcquireAnswer = std::variant<Granted, Refusal>;

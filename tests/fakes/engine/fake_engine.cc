@@ -118,8 +118,9 @@ engine::LeaseReply FakeEngine::Apply(const engine::LeaseCommand& command) {
   const auto& acquire = std::get<AcquireCommand>(command.command);
   log_.push_back(absl::StrCat("acquire ", acquire.model));
   if (acquire.model == "exhausted") {
-    return {command.tag, AcquireReply(Refusal{RefusalReason::kExhausted, absl::Seconds(12), true,
-                                              250, "come back tomorrow"})};
+    return {command.tag,
+            AcquireReply(Refusal{RefusalReason::kExhausted, absl::Seconds(12), true, 250,
+                                 QuotaWindow::kRequestsPerDay, "come back tomorrow"})};
   }
   return {command.tag,
           AcquireReply(Grant{LeaseId(++last_lease_), KeyId(1), TheSecret(), ProjectId("p-1")})};

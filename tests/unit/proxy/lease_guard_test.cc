@@ -147,8 +147,8 @@ TEST_F(AcquireWaitTest, ReportThatWentAlongSurvivesAFailure) {
 TEST_F(AcquireWaitTest, ReportThatKeydGotIsNotSentAgain) {
   {
     AcquireWait wait(leases_, WithReport(), &wakeup_);
-    session_->Answer(1,
-                     client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, ""}));
+    session_->Answer(
+        1, client::AcquireResult(Refusal{RefusalReason::kExhausted, {}, false, 0, {}, ""}));
   }
   EXPECT_TRUE(session_->reports.empty());
 }

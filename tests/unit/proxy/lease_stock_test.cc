@@ -27,7 +27,7 @@ class Taker : public LeaseTaker {
 };
 
 client::AcquireResult Refused() {
-  return Refusal{RefusalReason::kExhausted, absl::Seconds(1), false, 10, "spent"};
+  return Refusal{RefusalReason::kExhausted, absl::Seconds(1), false, 10, {}, "spent"};
 }
 
 class LeaseStockTest : public testing::Test {

@@ -27,6 +27,7 @@ class Random {
     for (char& c : text) c = static_cast<char>(Number(0x20, 0x7E));
     return text;
   }
+  std::int64_t Tokens() { return static_cast<std::int64_t>(Number(0, kTokensMax)); }
   KeyId Key() { return KeyId(Number(1, UINT64_MAX)); }
   ProjectId Project() {
     if (Flag()) return OwnProject(Key());
@@ -39,12 +40,16 @@ class Random {
     report.sent = Flag();
     if (Flag()) report.key = Key();
     report.model = Text(kModelBytesMax);
+    report.model_version = Text(kModelBytesMax);
+    report.client = Text(kClientBytesMax);
+    if (Flag()) report.usage = TokenUsage{Tokens(), Tokens(), Tokens(), Tokens()};
     if (Flag()) {
       report.facts.http_status = static_cast<int>(Number(100, 599));
       report.facts.status = Text(kStatusBytesMax);
       report.facts.reason = Text(kReasonBytesMax);
       if (Flag()) report.facts.retry_delay = absl::Milliseconds(Number(0, 1'000'000));
       report.facts.key_as_bearer = Flag();
+      report.facts.websocket_close_code = static_cast<int>(Number(0, 4999));
       report.facts.message =
           static_cast<MessageClass>(Number(0, static_cast<std::uint64_t>(kMessageClassLast)));
       for (std::uint64_t i = Number(0, kViolationsMax); i > 0; --i) {
@@ -66,6 +71,10 @@ class Random {
     for (std::uint64_t i = Number(0, kExcludedMax); i > 0; --i) {
       command.exclude_projects.push_back(Project());
     }
+    command.wait_up_to =
+        absl::Milliseconds(Number(0, static_cast<std::uint64_t>(kWaitMax / absl::Milliseconds(1))));
+    command.input_tokens = Tokens();
+    command.client = Text(kClientBytesMax);
     return command;
   }
 
@@ -94,12 +103,16 @@ void ExpectSame(const ReportCommand& a, const ReportCommand& b) {
   EXPECT_EQ(a.sent, b.sent);
   EXPECT_EQ(a.key, b.key);
   EXPECT_EQ(a.model, b.model);
+  EXPECT_EQ(a.usage, b.usage);
+  EXPECT_EQ(a.model_version, b.model_version);
+  EXPECT_EQ(a.client, b.client);
   EXPECT_EQ(a.facts.http_status, b.facts.http_status);
   EXPECT_EQ(a.facts.status, b.facts.status);
   EXPECT_EQ(a.facts.reason, b.facts.reason);
   EXPECT_EQ(a.facts.retry_delay, b.facts.retry_delay);
   EXPECT_EQ(a.facts.message, b.facts.message);
   EXPECT_EQ(a.facts.key_as_bearer, b.facts.key_as_bearer);
+  EXPECT_EQ(a.facts.websocket_close_code, b.facts.websocket_close_code);
   ASSERT_EQ(a.facts.violations.size(), b.facts.violations.size());
   for (std::size_t i = 0; i < a.facts.violations.size(); ++i) {
     EXPECT_EQ(a.facts.violations[i].quota_id, b.facts.violations[i].quota_id);
@@ -125,6 +138,9 @@ TEST(LeaseWire, AcquireSurvivesTheWireAndFitsItsBound) {
     EXPECT_EQ(call->command.model, command.model);
     EXPECT_EQ(call->command.exclude_keys, command.exclude_keys);
     EXPECT_EQ(call->command.exclude_projects, command.exclude_projects);
+    EXPECT_EQ(call->command.wait_up_to, command.wait_up_to);
+    EXPECT_EQ(call->command.input_tokens, command.input_tokens);
+    EXPECT_EQ(call->command.client, command.client);
     ASSERT_EQ(call->previous.has_value(), previous.has_value());
     if (previous) ExpectSame(*call->previous, *previous);
   }
@@ -145,7 +161,8 @@ TEST(LeaseWire, ReportSurvivesTheWireAndFitsItsBound) {
 
 TEST(LeaseWire, GrantSurvivesTheWireWithTheTermsOfTheReign) {
   const auto secret = std::make_shared<const Secret>("AIzaSyTest-0123456789");
-  const Grant grant{LeaseId(UINT64_MAX), KeyId(9), secret, ProjectId("p")};
+  const Grant grant{LeaseId(UINT64_MAX), KeyId(9), secret, ProjectId("p"),
+                    absl::Milliseconds(1250)};
   v1::AcquireResponse response;
   Encode(AcquireReply(grant), {Epoch(5), absl::Milliseconds(500), absl::Minutes(10)}, &response);
   const absl::StatusOr<AcquireAnswer> answer = Decode(Reread(response));
@@ -157,7 +174,7 @@ TEST(LeaseWire, GrantSurvivesTheWireWithTheTermsOfTheReign) {
   EXPECT_EQ(granted.grant.project, grant.project);
   EXPECT_EQ(granted.epoch, Epoch(5));
   EXPECT_EQ(granted.send_by, absl::Milliseconds(500));
-  EXPECT_EQ(granted.waited, absl::ZeroDuration());
+  EXPECT_EQ(granted.grant.waited, grant.waited);
   EXPECT_EQ(granted.time_to_live, absl::Minutes(10));
 }
 
@@ -165,8 +182,10 @@ TEST(LeaseWire, RefusalSurvivesTheWireForEveryReason) {
   for (RefusalReason reason :
        {RefusalReason::kNoKeys, RefusalReason::kAllDisabled, RefusalReason::kExhausted,
         RefusalReason::kAllExcluded, RefusalReason::kNotRetryable, RefusalReason::kLimitReached,
-        RefusalReason::kModelOverloaded, RefusalReason::kSourceThrottled}) {
-    const Refusal refusal{reason, absl::Seconds(31), true, 250, "because"};
+        RefusalReason::kModelOverloaded, RefusalReason::kSourceThrottled,
+        RefusalReason::kTooLarge}) {
+    const Refusal refusal{reason,   absl::Seconds(31), true, 250, QuotaWindow::kInputTokensPerDay,
+                          "because"};
     v1::AcquireResponse response;
     Encode(AcquireReply(refusal), {}, &response);
     const absl::StatusOr<AcquireAnswer> answer = Decode(Reread(response));
@@ -176,6 +195,7 @@ TEST(LeaseWire, RefusalSurvivesTheWireForEveryReason) {
     EXPECT_EQ(got.retry_after, absl::Seconds(31));
     EXPECT_TRUE(got.spent_for_the_day);
     EXPECT_EQ(got.limit, 250);
+    EXPECT_EQ(got.window, QuotaWindow::kInputTokensPerDay);
     EXPECT_EQ(got.message, "because");
   }
 }
@@ -192,7 +212,7 @@ TEST(LeaseWire, MessageClassOfALaterVersionSaysNothing) {
 }
 
 TEST(LeaseWire, RetryAfterIsNeverRoundedDown) {
-  const Refusal refusal{RefusalReason::kExhausted, absl::Microseconds(1001), false, 0, ""};
+  const Refusal refusal{RefusalReason::kExhausted, absl::Microseconds(1001), false, 0, {}, ""};
   v1::AcquireResponse response;
   Encode(AcquireReply(refusal), {}, &response);
   EXPECT_EQ(response.refused().retry_after_ms(), 2u);
@@ -239,6 +259,9 @@ TEST(LeaseWire, EveryBoundOfAcquireIsChecked) {
        [](auto* r) {
          for (int i = 1; i <= 65; ++i) r->add_exclude_project_ids("p");
        }},
+      {"wait_up_to_ms", [](auto* r) { r->set_wait_up_to_ms(600'001); }},
+      {"client", [](auto* r) { r->set_client(std::string(65, 'c')); }},
+      {"client", [](auto* r) { r->set_client("a\nb"); }},
       {"previous: lease_id", [](auto* r) { r->mutable_previous()->set_epoch(1); }},
   };
   ASSERT_TRUE(Decode(GoodAcquire()).ok());
@@ -278,6 +301,9 @@ TEST(LeaseWire, EveryBoundOfReportIsChecked) {
       {"facts.http_status", [](auto* r) { r->mutable_facts()->set_http_status(600); }},
       {"facts.status", [](auto* r) { r->mutable_facts()->set_status(std::string(65, 's')); }},
       {"facts.reason", [](auto* r) { r->mutable_facts()->set_reason(std::string(129, 's')); }},
+      {"facts.websocket_close_code",
+       [](auto* r) { r->mutable_facts()->set_websocket_close_code(5000); }},
+      {"client", [](auto* r) { r->set_client(std::string(65, 'c')); }},
       {"facts.violations",
        [](auto* r) {
          for (int i = 0; i < 17; ++i) r->mutable_facts()->add_violations();
@@ -339,7 +365,8 @@ TEST(LeaseWire, HostileUpstreamTextIsClippedToWhatKeydAccepts) {
 }
 
 TEST(LeaseWire, WhatCheckAcceptsDecodeAccepts) {
-  AcquireCommand command{Kind::kMetered, "m", {}, {}};
+  AcquireCommand command;
+  command.model = "m";
   EXPECT_TRUE(Check(command).ok());
   command.model = "\xc3\x28";
   EXPECT_THAT(std::string(Check(command).message()), HasSubstr("UTF-8"));
