@@ -94,7 +94,10 @@ void DeclareUpstream(Settings* settings, ProxyConfig* config) {
   settings->AddInt("MAX_RETRIES", &config->max_retries, {0, 20},
                    "More attempts for one request, each on another key.");
   settings->AddSeconds("RETRY_DELAY_SECONDS", &config->retry_delay, {0, 60},
-                       "Longest wait for a key to become free before a request is refused.");
+                       "Longest pause before a model that Google has no room for is tried again.");
+  settings->AddSeconds(
+      "MAX_WAIT_SECONDS", &config->max_wait, {0, 600},
+      "How long a request may wait for a key when none is free; 0 refuses at once.");
 }
 
 }  // namespace

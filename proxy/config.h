@@ -21,6 +21,7 @@ struct ProxyConfig {
   std::string keyd_address;  // default: keyd.sock in data_dir
   std::int64_t max_retries = 3;
   absl::Duration retry_delay = absl::Seconds(2);
+  absl::Duration max_wait = absl::Seconds(10);
   std::string log_level = "INFO";
   std::int64_t threads = 0;  // 0: one per core
   std::int64_t max_connections = 10'000;

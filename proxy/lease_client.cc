@@ -47,8 +47,8 @@ LeaseStock* LeaseClient::Stock(const AcquireCommand& command) {
 AcquireWait::AcquireWait(LeaseClient& leases, client::AcquireOptions options, Wakeup* wakeup)
     : leases_(leases), wakeup_(wakeup), previous_(options.previous) {
   const AcquireCommand& command = options.command;
-  const bool plain =
-      !previous_.has_value() && command.exclude_keys.empty() && command.exclude_projects.empty();
+  const bool plain = !previous_.has_value() && command.exclude_keys.empty() &&
+                     command.exclude_projects.empty() && command.wait_up_to == absl::ZeroDuration();
   if (plain) stock_ = leases_.Stock(command);
   if (stock_ != nullptr) {
     stock_->Take(this, leases_.clock_.MonoNow());

@@ -13,12 +13,14 @@ namespace keypool::proxy {
 class LeaseGuard {
  public:
   LeaseGuard() = default;
-  LeaseGuard(client::LeaseSession& leases, client::LeaseGrant grant, std::string model)
-      : leases_(&leases), grant_(std::move(grant)), model_(std::move(model)) {}
+  // `asked`: what was granted.
+  LeaseGuard(client::LeaseSession& leases, client::LeaseGrant grant, const AcquireCommand& asked)
+      : leases_(&leases), grant_(std::move(grant)), model_(asked.model), client_(asked.client) {}
   LeaseGuard(LeaseGuard&& other) noexcept
       : leases_(std::exchange(other.leases_, nullptr)),
         grant_(std::move(other.grant_)),
         model_(std::move(other.model_)),
+        client_(std::move(other.client_)),
         sent_(std::exchange(other.sent_, false)) {}
   LeaseGuard& operator=(LeaseGuard&& other) noexcept {
     if (this != &other) {
@@ -26,6 +28,7 @@ class LeaseGuard {
       leases_ = std::exchange(other.leases_, nullptr);
       grant_ = std::move(other.grant_);
       model_ = std::move(other.model_);
+      client_ = std::move(other.client_);
       sent_ = std::exchange(other.sent_, false);
     }
     return *this;
@@ -70,6 +73,7 @@ class LeaseGuard {
       report.key = grant_.key;
       report.model = model_;
     }
+    report.client = std::move(client_);
     report.facts = std::move(facts);
     return report;
   }
@@ -77,6 +81,7 @@ class LeaseGuard {
   client::LeaseSession* leases_ = nullptr;
   client::LeaseGrant grant_;
   std::string model_;
+  std::string client_;
   bool sent_ = false;
 };
 

@@ -35,8 +35,10 @@ bool WorthAnotherKey(int http_status) {
 
 }  // namespace
 
-Session::Session(Services& services, int descriptor)
-    : services_(services), client_(services.events, descriptor, services.wheel, services.buffers) {}
+Session::Session(Services& services, int descriptor, std::string client_address)
+    : services_(services),
+      client_(services.events, descriptor, services.wheel, services.buffers),
+      client_address_(std::move(client_address)) {}
 
 void Session::Start(void (*on_end)(void*, Session*), void* owner) {
   running_ = Run(on_end, owner);
@@ -164,9 +166,10 @@ Task<Session::End> Session::KeepBody(Request& request) {
 }
 
 Task<Session::End> Session::AcquireLease(Request& request) {
-  if (request.attempts == 0 && request.waits == 0 && request.lates == 0) {
+  if (!std::exchange(request.counted, true)) {
     request.command.kind = request.plan.kind;
     request.command.model = request.plan.model;
+    request.command.client = client_address_;
     services_.retries.CountRequest(services_.clock.MonoNow());
   }
   client::AcquireOptions options;
@@ -187,10 +190,11 @@ Task<Session::End> Session::AcquireLease(Request& request) {
     co_return co_await OnRefusal(request, *refusal);
   }
   client::LeaseGrant& grant = std::get<client::LeaseGrant>(*result);
+  request.command.wait_up_to = absl::ZeroDuration();
   request.lease_id = grant.lease;
   request.key = grant.key;
   request.project = grant.project;
-  request.lease = LeaseGuard(services_.leases.session(), std::move(grant), request.command.model);
+  request.lease = LeaseGuard(services_.leases.session(), std::move(grant), request.command);
   if (std::exchange(request.retrying, false) && !MayTryAgain(request)) {
     request.lease = LeaseGuard();  // goes back unsent
     if (request.answer_is_honest) co_return co_await RelayAnswer(request);

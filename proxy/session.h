@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "keyd/base/clock.h"
@@ -45,7 +46,7 @@ struct Services {
 class Session {
  public:
   // `descriptor` is a connected, non-blocking socket, which it takes.
-  Session(Services& services, int descriptor);
+  Session(Services& services, int descriptor, std::string client_address);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -82,6 +83,8 @@ class Session {
   // kTimeout when it is over.
   Task<Interrupt> Pause(absl::Duration time);
   Task<End> OnRefusal(Request& request, const Refusal& refusal);
+  // How much longer a request may wait for a key.
+  absl::Duration Patience(Request& request) const;
   Task<End> OnNoAnswer(Request& request, ExchangeEnd end);
   Task<After> Refuse(Request& request, const ErrorAnswer& error, std::string_view outcome);
   Task<After> RefuseBad(Request& request, std::string_view problem);
@@ -93,6 +96,7 @@ class Session {
 
   Services& services_;
   ClientConnection client_;
+  const std::string client_address_;  // without the port
   Task<void> running_;
 };
 

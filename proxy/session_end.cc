@@ -127,23 +127,29 @@ Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) 
   if (refusal.reason == RefusalReason::kNotRetryable && request.exchange.has_value()) {
     co_return co_await RelayAnswer(request);
   }
-  const ProxyConfig& config = services_.config;
   const bool quota =
       refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
   const bool passes = quota || refusal.reason == RefusalReason::kModelOverloaded ||
                       refusal.reason == RefusalReason::kSourceThrottled;
-  if (!passes || !refusal.retry_after.has_value() || *refusal.retry_after > config.retry_delay ||
-      request.waits >= config.max_retries) {
-    if (request.answer_is_honest) co_return co_await RelayAnswer(request);
-    const ErrorAnswer error =
-        ForRefusal(refusal, request.command.model, std::max(config.retry_delay, absl::Seconds(1)));
-    co_return co_await Refuse(request, error, quota ? "exhausted" : "refused");
+  const bool has_waited = request.command.wait_up_to > absl::ZeroDuration();
+  const absl::Duration patience = Patience(request);
+  if (passes && !has_waited && patience > absl::ZeroDuration() &&
+      refusal.retry_after.value_or(absl::InfiniteDuration()) <= patience) {
+    // In keyd, where those who wait are served in turn.
+    request.command.wait_up_to = patience;
+    request.command.exclude_keys.clear();  // by then they may be the ones that are free again
+    co_return std::nullopt;
   }
-  ++request.waits;
-  request.command.exclude_keys.clear();  // by then they may be the ones that are free again
-  const Interrupt left = co_await Pause(*refusal.retry_after);
-  if (left == Interrupt::kGone) co_return Left(request, "client_gone");
-  co_return std::nullopt;
+  if (request.answer_is_honest) co_return co_await RelayAnswer(request);
+  const ErrorAnswer error = ForRefusal(refusal, request.command.model,
+                                       std::max(services_.config.retry_delay, absl::Seconds(1)));
+  co_return co_await Refuse(request, error, quota ? "exhausted" : "refused");
+}
+
+absl::Duration Session::Patience(Request& request) const {
+  const MonoTime now = services_.clock.MonoNow();
+  if (!request.patient_until) request.patient_until = now + services_.config.max_wait;
+  return *request.patient_until - now;
 }
 
 Task<Session::End> Session::OnNoAnswer(Request& request, ExchangeEnd end) {

@@ -28,13 +28,14 @@ struct Session::Request {
   bool keep_alive = false;
   bool body_taken = false;  // everything that the client owes has been read
 
+  bool counted = false;  // among those that a part of may be tried again
   // What keyd is asked for, the report that goes along, and the attempt that it is about.
   AcquireCommand command;
   std::optional<ReportCommand> previous;
   std::optional<Exchange> exchange;
-  bool answered = false;  // … and it has an answer
-  int attempts = 0;       // requests that were sent upstream
-  int waits = 0;          // for a key to become free
+  bool answered = false;                  // … and it has an answer
+  int attempts = 0;                       // requests that were sent upstream
+  std::optional<MonoTime> patient_until;  // set when it had to wait for a key
   int lates = 0;
   bool answer_is_honest = false;  // the last answer says more to the caller than we could
   bool retrying = false;          // the next lease is for another try of the same request

@@ -1,5 +1,6 @@
 #include "proxy/worker.h"
 
+#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -9,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <cerrno>
 #include <chrono>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -23,6 +25,19 @@ namespace {
 // Connections that are accepted in a row before others get their turn.
 constexpr int kAcceptBatch = 32;
 constexpr std::uint64_t kTicksASecond = 4;
+
+// Without the port; empty for what is not an internet address.
+std::string AddressText(const sockaddr_storage& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.ss_family == AF_INET) {
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in&>(address).sin_addr, text,
+                sizeof(text));
+  } else if (address.ss_family == AF_INET6) {
+    ::inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6&>(address).sin6_addr, text,
+                sizeof(text));
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -118,8 +133,11 @@ void Worker::Accept() {
 }
 
 bool Worker::AcceptOne() {
-  const int fd = ::accept4(listening_->descriptor.native_handle(), nullptr, nullptr,
-                           SOCK_NONBLOCK | SOCK_CLOEXEC);
+  sockaddr_storage address = {};
+  socklen_t address_bytes = sizeof(address);
+  const int fd =
+      ::accept4(listening_->descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
+                &address_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno == EINTR || errno == ECONNABORTED) return true;
     if (errno != EAGAIN && errno != EWOULDBLOCK) {
@@ -133,7 +151,7 @@ bool Worker::AcceptOne() {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   common_.connections.fetch_add(1, std::memory_order_relaxed);
-  auto session = std::make_unique<Session>(services_, fd);
+  auto session = std::make_unique<Session>(services_, fd, AddressText(address));
   Session* const started = session.get();
   sessions_.emplace(started, std::move(session));
   started->Start([](void* worker, Session* ended) { static_cast<Worker*>(worker)->Retire(ended); },

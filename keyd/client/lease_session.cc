@@ -49,6 +49,7 @@ class Session final : public LeaseSession {
     std::uint64_t generation;
     // The report that travels with it. Sent once more, by itself, when it may not have arrived.
     std::unique_ptr<ReportCommand> previous;
+    bool patient = false;  // the answer may be held back
   };
   struct Failed {
     std::uint64_t acquire;
@@ -108,7 +109,9 @@ std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
     return id;
   }
   const MonoTime now = clock_.MonoNow();
-  Waiting waiting{std::move(done), now, now + options.timeout, *generation, nullptr};
+  const absl::Duration wait = options.command.wait_up_to;
+  Waiting waiting{std::move(done), now,     now + options.timeout + wait,
+                  *generation,     nullptr, wait > absl::ZeroDuration()};
   if (options.previous) {
     waiting.previous = std::make_unique<ReportCommand>(*std::move(options.previous));
   }
@@ -119,6 +122,10 @@ std::uint64_t Session::Acquire(AcquireOptions options, Callback done) {
 
 void Session::Cancel(std::uint64_t acquire) {
   if (const auto at = waiting_.find(acquire); at != waiting_.end()) {
+    if (at->second.patient) {
+      stream_.Withdraw(acquire);
+      FlushSoon();
+    }
     if (at->second.previous) Report(std::move(*at->second.previous));
     waiting_.erase(at);
     return;

@@ -37,8 +37,9 @@ using AcquireResult = std::variant<LeaseGrant, Refusal>;
 struct AcquireOptions {
   AcquireCommand command;
   std::optional<ReportCommand> previous;
-  absl::Duration timeout =
-      absl::Seconds(2);  // then DEADLINE_EXCEEDED; a grant that comes later is given back unsent
+  // Beyond command.wait_up_to; then DEADLINE_EXCEEDED, and a grant that comes later is given back
+  // unsent.
+  absl::Duration timeout = absl::Seconds(2);
 };
 
 // The thread behind sessions. Shared by all sessions of a process, it costs them less than one
@@ -69,7 +70,8 @@ class LeaseSession {
   // for Cancel. Errors: INVALID_ARGUMENT (the field is named), UNAVAILABLE (no stream to keyd, or
   // it broke), DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED (acquires_max).
   virtual std::uint64_t Acquire(AcquireOptions options, Callback done) = 0;
-  // `done` will not run. A grant that arrives after all is given back unsent.
+  // `done` will not run. What is held back is withdrawn; a grant that arrives after all is given
+  // back unsent.
   virtual void Cancel(std::uint64_t acquire) = 0;
   // Never blocks, never fails: see reports_max.
   virtual void Report(ReportCommand report) = 0;

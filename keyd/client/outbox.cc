@@ -1,5 +1,6 @@
 #include "keyd/client/outbox.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "keyd/wire/lease_wire.h"
@@ -38,7 +39,9 @@ bool Outbox::Fill(v1::SessionRequest* message) {
   std::size_t bytes = 0;
   FillReports(message, &bytes);
   FillAcquires(message, bytes);
-  return message->reports_size() > 0 || message->acquires_size() > 0;
+  FillWithdrawals(message);
+  return message->reports_size() > 0 || message->acquires_size() > 0 ||
+         message->withdrawn_request_ids_size() > 0;
 }
 
 void Outbox::FillReports(v1::SessionRequest* message, std::size_t* bytes) {
@@ -69,6 +72,14 @@ void Outbox::FillAcquires(v1::SessionRequest* message, std::size_t bytes) {
   acquires_.DeleteSubrange(0, taken);
 }
 
+// Never before the acquire that it is about.
+void Outbox::FillWithdrawals(v1::SessionRequest* message) {
+  if (!acquires_.empty()) return;
+  const int taken = std::min(withdrawals_.size(), wire::kSessionElementsMax);
+  for (int i = 0; i < taken; ++i) message->add_withdrawn_request_ids(withdrawals_.Get(i));
+  withdrawals_.ExtractSubrange(0, taken, nullptr);
+}
+
 void Outbox::Confirm(std::uint64_t through) {
   while (sent_ > 0 && first_sequence_ <= through) {
     reports_.pop_front();
@@ -86,6 +97,7 @@ void Outbox::Restart() {
 void Outbox::DropAcquires() {
   acquires_.Clear();
   acquires_bytes_ = 0;
+  withdrawals_.Clear();
 }
 
 }  // namespace keypool::client

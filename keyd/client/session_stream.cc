@@ -53,6 +53,11 @@ void SessionStream::Report(ReportCommand report, NextFlush next_flush) {
   if (next_flush == NextFlush::kUnknown && phase_ == Phase::kUp && !writing_) SetCompanyTimer();
 }
 
+void SessionStream::Withdraw(std::uint64_t request_id) {
+  MutexLock lock(&mutex_);
+  outbox_.AddWithdrawal(request_id);
+}
+
 void SessionStream::Flush() {
   {
     MutexLock lock(&mutex_);
@@ -115,7 +120,8 @@ bool SessionStream::TakeWrite() {
 // As TakeWrite, but reports that are alone wait for company a little.
 bool SessionStream::NextWrite() {
   if (phase_ != Phase::kUp) return false;
-  if (outbox_.HasAcquires() || reports_due_ || closing_) return TakeWrite();
+  if (outbox_.HasAcquires() || outbox_.HasWithdrawals() || reports_due_ || closing_)
+    return TakeWrite();
   if (outbox_.HasUnsentReports()) SetCompanyTimer();
   return false;
 }

@@ -64,6 +64,8 @@ class SessionStream final : public Poller::Ticking {
   // later: reports can wait for company.
   enum class NextFlush { kCertain, kUnknown };
   void Report(ReportCommand report, NextFlush next_flush);
+  // The answer of an acquire is not wanted any more; one comes all the same. Goes with a flush.
+  void Withdraw(std::uint64_t request_id);
   void Flush();
   Inbox Take();
   // Gives back what is granted from now on, sends what is queued, for at most a second, and ends.

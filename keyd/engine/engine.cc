@@ -59,6 +59,9 @@ class EngineImpl final : public Engine {
   void Post(std::vector<LeaseCommand> commands, LeaseDone done) override {
     Enqueue(LeaseCall{std::move(commands), std::move(done)});
   }
+  void Withdraw(std::shared_ptr<Waiter> waiter, std::optional<std::uint64_t> tag) override {
+    Enqueue(WithdrawCall{std::move(waiter), tag});
+  }
   void AddKey(AddKeyCommand command, Done<KeyStatus> done) override;
   void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) override;
   void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override;
@@ -83,8 +86,10 @@ class EngineImpl final : public Engine {
   void Run();
   void Serve(std::vector<Call>* calls);
   void Round(std::vector<Call>::iterator begin, std::vector<Call>::iterator end, bool idle);
+  void ApplyOne(Call call, const Now& now, Batch* batch);
+  void ServeWaiting(const Now& now, Batch* batch);
   bool TickIsDue(const Now& now, bool idle) const;
-  std::chrono::nanoseconds UntilTick() const;
+  std::chrono::nanoseconds UntilNextRound() const;
   void TellUnhealthy(const absl::Status& failure);
 
   const store::Durability durability_;
@@ -99,6 +104,7 @@ class EngineImpl final : public Engine {
 
   // --- The engine's thread's own.
   const std::unique_ptr<policy::Pool> pool_;
+  Holding holding_;
   std::mt19937_64 rng_;
   MonoTime ticked_at_;
   MonoTime read_at_;  // the clock, as the last round read it
@@ -196,11 +202,12 @@ void EngineImpl::Key(KeyId id, std::string model, Done<KeyStatus> done) {
 
 void EngineImpl::Run() {
   std::vector<Call> calls;
-  while (mailbox_.Take(&calls, UntilTick())) {
+  while (mailbox_.Take(&calls, UntilNextRound())) {
     Serve(&calls);
     calls.clear();
   }
   outbox_.WaitUntilEmpty();
+  holding_.RefuseAll(absl::UnavailableError("keyd is stopping; ask again when it is back"));
   // A commit that failed last of all.
   if (const absl::Status failure = outbox_.Failure(); !failure.ok()) TellUnhealthy(failure);
 }
@@ -222,6 +229,7 @@ void EngineImpl::Round(std::vector<Call>::iterator begin, std::vector<Call>::ite
   if (const absl::Status failure = outbox_.Failure(); !failure.ok()) {
     outbox_.WaitUntilEmpty();  // in order, here too
     TellUnhealthy(failure);
+    holding_.RefuseAll(failure);
     for (; begin != end; ++begin) RefuseCall(std::move(*begin), failure);
     return;
   }
@@ -229,19 +237,33 @@ void EngineImpl::Round(std::vector<Call>::iterator begin, std::vector<Call>::ite
   read_at_ = now.mono;
   Batch batch;
   batch.durability = durability_;
-  for (; begin != end; ++begin) {
-    if (auto* lease = std::get_if<LeaseCall>(&*begin)) {
-      ApplyCall(std::move(*lease), *pool_, now, rng_, &batch);
-    } else {
-      ApplyCall(std::move(std::get<AdminCall>(*begin)), *pool_, now, &batch);
-    }
-  }
+  ServeWaiting(now, &batch);
+  for (; begin != end; ++begin) ApplyOne(std::move(*begin), now, &batch);
   if (TickIsDue(now, idle)) {
     tick_again_ = pool_->Tick(now, &batch.mutations);
     ticked_at_ = now.mono;
   }
+  ServeWaiting(now, &batch);
   if (batch.changed || !batch.mutations.empty()) changes_.fetch_add(1, std::memory_order_relaxed);
   outbox_.Send(std::move(batch));
+}
+
+void EngineImpl::ApplyOne(Call call, const Now& now, Batch* batch) {
+  if (auto* lease = std::get_if<LeaseCall>(&call)) {
+    ApplyCall(std::move(*lease), *pool_, &holding_, now, rng_, batch);
+  } else if (auto* admin = std::get_if<AdminCall>(&call)) {
+    ApplyCall(std::move(*admin), *pool_, now, batch);
+  } else {
+    holding_.Withdraw(std::get<WithdrawCall>(call), *pool_);
+  }
+}
+
+// Before the commands of a round, so that those who come do not take what others wait for, and
+// after them, for what they have changed.
+void EngineImpl::ServeWaiting(const Now& now, Batch* batch) {
+  for (policy::Pool::Answered& answered : pool_->ServeWaiting(now, rng_, &batch->mutations)) {
+    holding_.Answer(std::move(answered), batch);
+  }
 }
 
 // An idle round has waited for it, whatever the clock says: a test's clock stands still.
@@ -249,9 +271,10 @@ bool EngineImpl::TickIsDue(const Now& now, bool idle) const {
   return idle || tick_again_ || now.mono - ticked_at_ >= kTickEvery;
 }
 
-std::chrono::nanoseconds EngineImpl::UntilTick() const {
+std::chrono::nanoseconds EngineImpl::UntilNextRound() const {
   if (tick_again_) return std::chrono::nanoseconds::zero();
-  const absl::Duration left = kTickEvery - (read_at_ - ticked_at_);
+  absl::Duration left = kTickEvery - (read_at_ - ticked_at_);
+  if (!holding_.empty()) left = std::min(left, pool_->NextWaitingDue() - read_at_);
   return absl::ToChronoNanoseconds(std::clamp(left, absl::ZeroDuration(), kTickEvery));
 }
 

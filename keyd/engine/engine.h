@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -24,6 +25,15 @@ struct Options {
   std::uint64_t seed = 0;                                      // of the policy's rng; 0: random
 };
 
+// Who is told of an answer that was held back.
+class Waiter {
+ public:
+  virtual ~Waiter() = default;
+  // Once for every command that was held back and not withdrawn; on the engine's or the store's
+  // thread, like a callback of Engine. Errors: UNAVAILABLE (stopping, or the store failed).
+  virtual void OnAnswer(std::uint64_t tag, const absl::StatusOr<AcquireReply>& reply) = 0;
+};
+
 // One element of a Session message or one unary call. `tag` is the caller's and comes back with the
 // reply.
 struct LeaseCommand {
@@ -31,10 +41,14 @@ struct LeaseCommand {
   std::variant<AcquireCommand, ReportCommand> command;
   // The report of the attempt before, applied first (AcquireRequest.previous).
   std::optional<ReportCommand> previous;
+  // Of an acquire: it may be held back for AcquireCommand::wait_up_to. Known by `tag`, which must
+  // be the only one of this waiter's that is held back. None: it is answered at once.
+  std::shared_ptr<Waiter> waiter = nullptr;
 };
+struct HeldBack {};  // the waiter will be told
 struct LeaseReply {
   std::uint64_t tag = 0;
-  std::variant<AcquireReply, ReportReply> reply;
+  std::variant<AcquireReply, ReportReply, HeldBack> reply;
 };
 
 // Thread-safe. Callbacks run once each, on the engine's or the store's thread, and must not block
@@ -55,6 +69,10 @@ class Engine {
   // UNAVAILABLE (stopping, or the store failed), RESOURCE_EXHAUSTED (the mailbox is full); then no
   // reply is given.
   virtual void Post(std::vector<LeaseCommand> commands, LeaseDone done) = 0;
+
+  // Of what `waiter` waits for, nothing (or nothing known by `tag`) is wanted any more. An answer
+  // may be on its way all the same.
+  virtual void Withdraw(std::shared_ptr<Waiter> waiter, std::optional<std::uint64_t> tag) = 0;
 
   template <class T>
   using Done = std::function<void(absl::StatusOr<T>)>;

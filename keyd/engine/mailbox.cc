@@ -9,6 +9,7 @@
 namespace keypool::engine {
 
 std::size_t WeightOf(const Call& call) {
+  if (std::holds_alternative<WithdrawCall>(call)) return 0;
   const auto* lease = std::get_if<LeaseCall>(&call);
   return lease ? std::max<std::size_t>(lease->commands.size(), 1) : 1;
 }

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -29,7 +31,13 @@ struct AdminCall {
   bool changes = false;  // false: only a question
 };
 
-using Call = std::variant<LeaseCall, AdminCall>;
+// Engine::Withdraw. Always has room: what waits would stay for nobody.
+struct WithdrawCall {
+  std::shared_ptr<Waiter> waiter;
+  std::optional<std::uint64_t> tag;
+};
+
+using Call = std::variant<LeaseCall, AdminCall, WithdrawCall>;
 
 // Commands in a call, as the mailbox counts them.
 std::size_t WeightOf(const Call& call);

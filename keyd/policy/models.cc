@@ -25,7 +25,8 @@ void Model::Follow(const Moment& m) {
 
 bool Model::IsIdle(const Moment& m) const {
   const bool used = used_today > 0 && day >= m.today;
-  return metered && leases == 0 && !used && spent_day < m.today && busy_until <= m.mono;
+  return metered && leases == 0 && waiting.empty() && !used && spent_day < m.today &&
+         busy_until <= m.mono;
 }
 
 Bucket* Model::Add(std::unique_ptr<Bucket> bucket) {

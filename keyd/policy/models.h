@@ -14,6 +14,7 @@
 #include "keyd/policy/moment.h"
 #include "keyd/policy/selector.h"
 #include "keyd/policy/types.h"
+#include "keyd/policy/wait_queue.h"
 
 namespace keypool::policy {
 
@@ -37,6 +38,8 @@ struct Model {
   MonoTime busy_until;             // every minute is empty and every cooldown over from then on
   std::uint32_t leases = 0;        // open or late
   Breaker overload;                // Google has no room for it
+  WaitQueue waiting;               // Acquires that are held back
+  MonoTime waiting_due;            // when the first of them can be granted
   std::uint64_t last_used = 0;     // number of the pool's grant
 
   // The sweep that follows a turn of the day or a step of the clock, from the last bucket down, so

@@ -12,8 +12,10 @@
 // granted.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/random/bit_gen_ref.h"
 #include "absl/status/status.h"
@@ -37,6 +39,26 @@ class Pool {
   // bounded number of due changes are caught up with.
   AcquireReply Apply(const AcquireCommand& command, const Now& now, absl::BitGenRef rng,
                      Mutations* mutations);
+  // As Apply, but an Acquire that is refused for a reason that passes within its wait_up_to is held
+  // back, and nothing is returned: ServeWaiting answers it, as `ticket`, which must not be in use.
+  // Those who wait exclude nothing, and are served before those who come later.
+  std::optional<AcquireReply> ApplyOrHold(const AcquireCommand& command, std::uint64_t ticket,
+                                          const Now& now, absl::BitGenRef rng,
+                                          Mutations* mutations);
+  // It will not be answered; nothing was charged for it. One that is not held back is left alone.
+  void Withdraw(std::uint64_t ticket);
+  struct Answered {
+    std::uint64_t ticket;
+    AcquireReply reply;
+  };
+  // Grants to those who wait what can be granted, round-robin over clients and in order of coming
+  // within one, and refuses those who cannot be served within their time any more. To be called
+  // after commands, and at NextWaitingDue.
+  std::vector<Answered> ServeWaiting(const Now& now, absl::BitGenRef rng, Mutations* mutations);
+  // When the first of them can be answered, unless a command changes that; Max when nobody waits.
+  MonoTime NextWaitingDue() const;
+  // How many wait.
+  std::size_t Held() const;
   // The answer to an Acquire whose previous attempt failed in a way that no other key would mend.
   static Refusal NotRetryable();
   // Ends a lease at most once; cools what the facts blame.

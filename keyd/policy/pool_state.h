@@ -3,11 +3,13 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
 #include "keyd/policy/blame.h"
@@ -76,6 +78,15 @@ struct Pool::State {
   std::optional<Refusal> HeldBack(const Model& model, const Moment& m) const;
   Grant GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mutations* mutations);
   bool MakeLeaseRoom(const Moment& m, Mutations* mutations);
+
+  // --- pool_wait.cc
+  Model* ExistingModelOf(const AcquireCommand& command) const;
+  Refusal RefuseForNow(const Model& model, const Moment& m) const;
+  void Hold(Model* model, const AcquireCommand& command, std::uint64_t ticket, const Moment& m);
+  std::optional<Waiting> TakeHeld(std::uint64_t ticket);
+  Answered AnswerHeld(const Waiting& waiting, const Moment& m, Mutations* mutations);
+  void ServeModel(Model& model, const Moment& m, Mutations* mutations,
+                  std::vector<Answered>* answers);
 
   // --- pool_refuse.cc
   Refusal RefuseWithoutKeys(const Moment& m) const;
@@ -152,6 +163,17 @@ struct Pool::State {
     std::uint32_t project;
   };
   std::vector<Bare> bare;  // the last ones, of different projects, oldest first
+
+  // Acquires that are held back, by ticket and by the end of their time, and the models that they
+  // wait for.
+  struct Held {
+    Model* model;
+    std::string client;
+    MonoTime until;
+  };
+  absl::flat_hash_map<std::uint64_t, Held> held;
+  absl::btree_set<std::pair<MonoTime, std::uint64_t>> held_until;
+  std::vector<Model*> waited_for;
 
   std::size_t tick_model = 0;    // where the next Tick goes on
   std::size_t keyless_left = 0;  // of the round over Roster::keyless that is under way

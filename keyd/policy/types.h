@@ -34,6 +34,7 @@ struct PoolConfig {
   std::size_t keys_max = 200'000;
   std::size_t leases_max = 262'144;   // open and expired together
   std::size_t removed_max = 200'000;  // RemovedKeyRecords; beyond, the lowest id is forgotten
+  std::size_t waiting_max = 16'384;   // acquires that are held back
   std::size_t models_max = 2'048;     // distinct model names tracked at a time
   // America/Los_Angeles from the machine's tzdata; the day of Google's daily quotas.
   absl::TimeZone pacific;

@@ -1,6 +1,7 @@
 #include "keyd/rpc/session_call.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <variant>
 
@@ -16,6 +17,8 @@ namespace {
 // Elements without a written answer beyond which nothing more is read. With one message on top,
 // their answers fit into one message.
 constexpr int kUnfinishedMax = wire::kSessionElementsMax;
+// Acquires of one stream that may be held back at a time. Their answers too fit into that message.
+constexpr std::size_t kPatientMax = 1'024;
 // How soon a message is offered again to an engine whose mailbox was full.
 constexpr absl::Duration kRetryAfter = absl::Milliseconds(5);
 
@@ -74,9 +77,11 @@ void SessionCall::OnRead(bool ok) {
     MutexLock lock(&mutex_);
     if (!ok) {
       EndWith(absl::OkStatus());
-    } else if (elements > wire::kSessionElementsMax) {
-      EndWith(absl::InvalidArgumentError(absl::StrCat(
-          "acquires, reports: at most ", wire::kSessionElementsMax, " together in one message")));
+    } else if (std::max(elements, request_->withdrawn_request_ids_size()) >
+               wire::kSessionElementsMax) {
+      EndWith(absl::InvalidArgumentError(
+          absl::StrCat("acquires, reports, withdrawn_request_ids: at most ",
+                       wire::kSessionElementsMax, " together in one message")));
     } else if (!ended_ && !dead_) {
       post = true;
       unanswered_ += elements;
@@ -129,6 +134,7 @@ void SessionCall::Post(Attempt attempt) {
                           self->OnReplies(status, std::move(replies), elements, through);
                         });
   }
+  WithdrawWhatIsNotWanted();
   Next next;
   {
     MutexLock lock(&mutex_);
@@ -153,8 +159,11 @@ std::vector<engine::LeaseCommand> SessionCall::TakeCommands(Attempt attempt) {
   for (const v1::SessionRequest::Acquire& acquire : request_->acquires()) {
     absl::StatusOr<wire::AcquireCall> call = wire::Decode(acquire.request());
     if (call.ok()) {
-      commands.push_back(
-          {acquire.request_id(), std::move(call->command), std::move(call->previous)});
+      const bool patient =
+          call->command.wait_up_to > absl::ZeroDuration() && patient_.size() < kPatientMax;
+      if (patient) patient_[acquire.request_id()] = Patience::kAsked;
+      commands.push_back({acquire.request_id(), std::move(call->command), std::move(call->previous),
+                          patient ? shared_from_this() : nullptr});
     } else if (attempt == Attempt::kFirst) {
       v1::SessionResponse::Acquired* acquired = (*pending_)->add_acquired();
       acquired->set_request_id(acquire.request_id());
@@ -181,16 +190,8 @@ void SessionCall::OnReplies(const absl::Status& status, std::vector<engine::Leas
     unwritten_ += elements;
     if (!status.ok()) {
       EndWith(status);
-    } else if (dead_) {
-      for (const engine::LeaseReply& reply : replies) {
-        const auto* acquired = std::get_if<AcquireReply>(&reply.reply);
-        if (acquired == nullptr) continue;
-        if (const Grant* grant = std::get_if<Grant>(acquired)) {
-          unsent.push_back(Unsent(grant->lease, home_->terms.epoch));
-        }
-      }
     } else {
-      AddReplies(replies);
+      AddReplies(replies, &unsent);
       applied_ = std::max(applied_, reports_through);
       if (unanswered_ == 0) applied_ = std::max(applied_, applied_next_);
     }
@@ -200,13 +201,81 @@ void SessionCall::OnReplies(const absl::Status& status, std::vector<engine::Leas
   GiveBack(std::move(unsent));
 }
 
-void SessionCall::AddReplies(const std::vector<engine::LeaseReply>& replies) {
+void SessionCall::AddReplies(const std::vector<engine::LeaseReply>& replies,
+                             std::vector<engine::LeaseCommand>* unsent) {
   for (const engine::LeaseReply& reply : replies) {
+    // A report is answered by reports_applied_through.
+    if (std::holds_alternative<ReportReply>(reply.reply)) continue;
     const auto* answer = std::get_if<AcquireReply>(&reply.reply);
-    if (answer == nullptr) continue;  // a report is answered by reports_applied_through
-    v1::SessionResponse::Acquired* acquired = (*pending_)->add_acquired();
-    acquired->set_request_id(reply.tag);
-    wire::Encode(*answer, home_->terms, acquired->mutable_response());
+    const auto patient = patient_.find(reply.tag);
+    const bool withdrawn = patient != patient_.end() && patient->second == Patience::kWithdrawn;
+    if (answer == nullptr && !withdrawn && patient != patient_.end()) {
+      patient->second = Patience::kHeld;
+      --unwritten_;
+      continue;
+    }
+    if (patient != patient_.end()) patient_.erase(patient);
+    if (answer == nullptr) continue;
+    if (withdrawn || dead_) {
+      CollectUnsent(*answer, unsent);
+    } else {
+      AddAnswer(reply.tag, *answer);
+    }
+  }
+}
+
+void SessionCall::AddAnswer(std::uint64_t request_id, const AcquireReply& reply) {
+  v1::SessionResponse::Acquired* acquired = (*pending_)->add_acquired();
+  acquired->set_request_id(request_id);
+  wire::Encode(reply, home_->terms, acquired->mutable_response());
+}
+
+void SessionCall::CollectUnsent(const AcquireReply& reply,
+                                std::vector<engine::LeaseCommand>* unsent) const {
+  const Grant* grant = std::get_if<Grant>(&reply);
+  if (grant != nullptr) unsent->push_back(Unsent(grant->lease, home_->terms.epoch));
+}
+
+// One that was held back, on the engine's or the store's thread.
+void SessionCall::OnAnswer(std::uint64_t request_id, const absl::StatusOr<AcquireReply>& reply) {
+  std::vector<engine::LeaseCommand> unsent;
+  Next next;
+  {
+    MutexLock lock(&mutex_);
+    const bool wanted = patient_.erase(request_id) > 0 && !dead_;
+    if (!reply.ok()) {
+      EndWith(reply.status());
+    } else if (wanted) {
+      AddAnswer(request_id, *reply);
+      ++unwritten_;
+    } else {
+      CollectUnsent(*reply, &unsent);
+    }
+    next = Decide();
+  }
+  Start(next);
+  GiveBack(std::move(unsent));
+}
+
+// Behind the acquires of the same message.
+void SessionCall::WithdrawWhatIsNotWanted() {
+  for (const std::uint64_t request_id : request_->withdrawn_request_ids()) {
+    {
+      MutexLock lock(&mutex_);
+      const auto patient = patient_.find(request_id);
+      // Its answer is on its way, or it was never asked for.
+      if (patient == patient_.end() || patient->second == Patience::kWithdrawn) continue;
+      if (patient->second == Patience::kHeld) {
+        patient_.erase(patient);
+      } else {
+        patient->second = Patience::kWithdrawn;
+      }
+      v1::SessionResponse::Acquired* acquired = (*pending_)->add_acquired();
+      acquired->set_request_id(request_id);
+      acquired->set_error("withdrawn");
+      ++unwritten_;
+    }
+    home_->engine->Withdraw(shared_from_this(), request_id);
   }
 }
 
@@ -239,6 +308,7 @@ void SessionCall::OnDone(bool) {
   {
     MutexLock lock(&mutex_);
     dead_ = true;
+    patient_.clear();
     if (retrying_) alarm_.Cancel();
     for (const v1::SessionResponse::Acquired& acquired : (*pending_)->acquired()) {
       if (!acquired.response().has_granted()) continue;
@@ -248,6 +318,7 @@ void SessionCall::OnDone(bool) {
     pending_->Clear();
   }
   GiveBack(std::move(unsent));
+  home_->engine->Withdraw(shared_from_this(), std::nullopt);
   EndOperation();
 }
 

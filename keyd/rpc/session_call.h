@@ -13,7 +13,9 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "keyd/base/mutex.h"
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/calls.h"
@@ -35,13 +37,16 @@ struct SessionHome {
 
 // Thread-safe: the queue's thread and the engine's meet here. Lives while gRPC or the engine still
 // owes it an event.
-class SessionCall final : public Calls::Endless, public std::enable_shared_from_this<SessionCall> {
+class SessionCall final : public Calls::Endless,
+                          public engine::Waiter,
+                          public std::enable_shared_from_this<SessionCall> {
  public:
   // Waits for one stream; when it comes, also for the next.
   static void Await(const SessionHome* home);
 
   explicit SessionCall(const SessionHome* home);  // Await makes them
   void Drain() override;
+  void OnAnswer(std::uint64_t request_id, const absl::StatusOr<AcquireReply>& reply) override;
 
  private:
   // Operations to start, decided under the lock and started without it.
@@ -66,8 +71,13 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnReplies(const absl::Status& status, std::vector<engine::LeaseReply> replies, int elements,
                  std::uint64_t reports_through);
-  void AddReplies(const std::vector<engine::LeaseReply>& replies)
+  // Adds to `unsent` what nobody waits for.
+  void AddReplies(const std::vector<engine::LeaseReply>& replies,
+                  std::vector<engine::LeaseCommand>* unsent) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddAnswer(std::uint64_t request_id, const AcquireReply& reply)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CollectUnsent(const AcquireReply& reply, std::vector<engine::LeaseCommand>* unsent) const;
+  void WithdrawWhatIsNotWanted();
   void GiveBack(std::vector<engine::LeaseCommand> reports) const;
   void EndWith(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Waiting() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -104,6 +114,9 @@ class SessionCall final : public Calls::Endless, public std::enable_shared_from_
   absl::Status end_ ABSL_GUARDED_BY(mutex_);
   grpc::Alarm alarm_ ABSL_GUARDED_BY(mutex_);
   bool told_invalid_ ABSL_GUARDED_BY(mutex_) = false;
+  // Acquires that may be held back, by request_id.
+  enum class Patience { kAsked, kHeld, kWithdrawn };
+  absl::flat_hash_map<std::uint64_t, Patience> patient_ ABSL_GUARDED_BY(mutex_);
 
   // Counted in elements of messages. With the engine, and answered but not yet written:
   int unanswered_ ABSL_GUARDED_BY(mutex_) = 0;

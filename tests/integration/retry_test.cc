@@ -174,9 +174,9 @@ TEST_F(Exhausted, OpenAiCallersGetTheArrayThatTheyKnow) {
 }
 
 TEST_F(Exhausted, KeyThatComesBackInTimeIsWaitedFor) {
-  // The only project cools for a bare 429; RETRY_DELAY_SECONDS is longer than that.
+  // The only project cools for a bare 429; MAX_WAIT_SECONDS is longer than that.
   ClusterOptions options{.keys = TestKeys(1)};
-  options.proxy = {{"RETRY_DELAY_SECONDS", "30"}};
+  options.proxy = {{"MAX_WAIT_SECONDS", "30"}};
   auto cluster = Cluster::Start(options).value();
   cluster->fake().AddFault(FaultOf(FaultKind::k429Bare));
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
@@ -185,7 +185,8 @@ TEST_F(Exhausted, KeyThatComesBackInTimeIsWaitedFor) {
 
 TEST(UpstreamErrors, AreRelayedAsTheyAre) {
   ClusterOptions options{.keys = TestKeys(1)};
-  options.proxy = {{"RETRY_DELAY_SECONDS", "5"}};  // longer than an overloaded model is left alone
+  options.proxy = {{"RETRY_DELAY_SECONDS", "5"},
+                   {"MAX_WAIT_SECONDS", "5"}};  // longer than an overloaded model is left alone
   auto cluster = Cluster::Start(options).value();
   for (const auto& [kind, status] :
        {std::pair{FaultKind::k500, 500}, std::pair{FaultKind::k503, 503}}) {

@@ -43,6 +43,8 @@ class FakeEngine final : public engine::Engine {
   std::size_t Waiting() const;
 
   void Post(std::vector<engine::LeaseCommand> commands, LeaseDone done) override;
+  // It holds nothing back.
+  void Withdraw(std::shared_ptr<engine::Waiter>, std::optional<std::uint64_t>) override {}
   void AddKey(AddKeyCommand command, Done<KeyStatus> done) override;
   void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) override;
   void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override;

@@ -119,7 +119,8 @@ absl::Status Cluster::StartProxy() {
                               {"DATA_DIR", dir_.path()},
                               {"KEYD_ADDRESS", keyd_address_},
                               {"GEMINI_BASE_URL", UpstreamUrl()},
-                              {"RETRY_DELAY_SECONDS", "0"}},
+                              {"RETRY_DELAY_SECONDS", "0"},
+                              {"MAX_WAIT_SECONDS", "0"}},
                              options_.proxy);
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
   if (!started.ok()) return started.status();

@@ -21,9 +21,16 @@ AnswerFacts Facts(int status) {
   return facts;
 }
 
+AcquireCommand Asked() {
+  AcquireCommand asked;
+  asked.model = "m";
+  asked.client = "10.0.0.7";
+  return asked;
+}
+
 TEST(LeaseGuard, DroppedBeforeSendingGivesTheChargeBack) {
   RecordingSession session;
-  { const LeaseGuard guard(session, Grant(), "m"); }
+  { const LeaseGuard guard(session, Grant(), Asked()); }
   ASSERT_EQ(session.reports.size(), 1u);
   EXPECT_EQ(session.reports[0].lease, LeaseId(7));
   EXPECT_EQ(session.reports[0].epoch, Epoch(3));
@@ -34,7 +41,7 @@ TEST(LeaseGuard, DroppedBeforeSendingGivesTheChargeBack) {
 TEST(LeaseGuard, DroppedAfterSendingCountsAsSent) {
   RecordingSession session;
   {
-    LeaseGuard guard(session, Grant(), "m");
+    LeaseGuard guard(session, Grant(), Asked());
     guard.MarkSent();
   }
   ASSERT_EQ(session.reports.size(), 1u);
@@ -44,7 +51,7 @@ TEST(LeaseGuard, DroppedAfterSendingCountsAsSent) {
 TEST(LeaseGuard, SettlesOnceHoweverOftenItIsAsked) {
   RecordingSession session;
   {
-    LeaseGuard guard(session, Grant(), "m");
+    LeaseGuard guard(session, Grant(), Asked());
     guard.MarkSent();
     guard.Settle(Facts(200));
     guard.Settle(Facts(500));
@@ -55,23 +62,24 @@ TEST(LeaseGuard, SettlesOnceHoweverOftenItIsAsked) {
 
 TEST(LeaseGuard, TellsKeyAndModelOnlyWhereSomethingIsToBeBlamed) {
   RecordingSession session;
-  LeaseGuard(session, Grant(), "m").Settle(Facts(200));
-  LeaseGuard(session, Grant(), "m").Settle(Facts(429));
+  LeaseGuard(session, Grant(), Asked()).Settle(Facts(200));
+  LeaseGuard(session, Grant(), Asked()).Settle(Facts(429));
   ASSERT_EQ(session.reports.size(), 2u);
   EXPECT_EQ(session.reports[0].key, KeyId(0));
   EXPECT_EQ(session.reports[1].key, KeyId(2));
   EXPECT_EQ(session.reports[1].model, "m");
+  EXPECT_EQ(session.reports[0].client, "10.0.0.7");
 }
 
 TEST(LeaseGuard, MovesWithItsLease) {
   RecordingSession session;
-  LeaseGuard first(session, Grant(), "m");
+  LeaseGuard first(session, Grant(), Asked());
   first.MarkSent();
   LeaseGuard second = std::move(first);
   EXPECT_FALSE(first.Open());
   EXPECT_TRUE(second.Open());
   EXPECT_TRUE(session.reports.empty());
-  second = LeaseGuard(session, Grant(), "m");  // the lease that it held is settled
+  second = LeaseGuard(session, Grant(), Asked());  // the lease that it held is settled
   ASSERT_EQ(session.reports.size(), 1u);
   EXPECT_TRUE(session.reports[0].sent);
   EXPECT_FALSE(second.Sent());
@@ -81,7 +89,7 @@ TEST(LeaseGuard, ReleasedReportIsTheCallersToDeliver) {
   RecordingSession session;
   std::optional<ReportCommand> report;
   {
-    LeaseGuard guard(session, Grant(), "m");
+    LeaseGuard guard(session, Grant(), Asked());
     guard.MarkSent();
     report = guard.Release(Facts(429));
   }
