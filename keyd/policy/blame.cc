@@ -19,6 +19,22 @@ bool IsHtml(const AnswerFacts& facts) {
 bool Is2xx(const AnswerFacts& facts) {
   return facts.http_status >= 200 && facts.http_status <= 299;
 }
+// A Live session: 101 took it up, and the code is how it ended. Codes of RFC 6455, section 7.4.
+bool IsLive(const AnswerFacts& facts) {
+  return facts.http_status == 101 && facts.websocket_close_code != 0;
+}
+bool IsLiveEnded(const AnswerFacts& facts) {
+  constexpr int kNormal = 1000, kGoingAway = 1001;
+  return IsLive(facts) &&
+         (facts.websocket_close_code == kNormal || facts.websocket_close_code == kGoingAway);
+}
+bool IsLiveQuota(const AnswerFacts& facts) {
+  return IsLive(facts) && Is(facts, MessageClass::kQuotaExceeded);
+}
+bool IsLiveInternal(const AnswerFacts& facts) {
+  constexpr int kInternal = 1011;
+  return IsLive(facts) && facts.websocket_close_code == kInternal;
+}
 // Google sends this page with 429, 403 and 503.
 bool IsThrottled(const AnswerFacts& facts) {
   return Is(facts, MessageClass::kAutomatedQueries) || (facts.http_status == 429 && IsHtml(facts));
@@ -104,6 +120,7 @@ struct Row {
 // gemini-wire.md §6, which names the reports that each was seen in.
 constexpr Row kRows[] = {
     {"success", Is2xx, Blame::kNobody, Effect::kWorks, false, NoTime, ""},
+    {"live_ended", IsLiveEnded, Blame::kNobody, Effect::kWorks, false, NoTime, ""},
 
     // 429 and what else has to do with an amount.
     {"throttled", IsThrottled, Blame::kSource, Effect::kThrottled, false, NoTime,
@@ -121,6 +138,9 @@ constexpr Row kRows[] = {
      "Google says too many this minute"},
     {"429_bare", Is429, Blame::kBucket, Effect::kCoolGrowing, true, GrowingDelay,
      "Google answered 429 without saying which limit"},
+
+    {"live_quota", IsLiveQuota, Blame::kBucket, Effect::kCoolGrowing, false, GrowingDelay,
+     "Google ended a Live session for quota"},
 
     // The key and the project.
     {"key_expired", IsKeyExpired, Blame::kKey, Effect::kRestKey, true, KeyRest,
@@ -146,6 +166,7 @@ constexpr Row kRows[] = {
      "Google says the model is not available to this project"},
 
     // Google itself. 500 may have been served; 504 takes as long for every key.
+    {"live_internal", IsLiveInternal, Blame::kUpstream, Effect::kNothing, false, NoTime, ""},
     {"503", Is503, Blame::kModel, Effect::kOverloaded, true, NoTime,
      "Google says the model is overloaded"},
     {"500", Is500, Blame::kUpstream, Effect::kNothing, false, NoTime, ""},

@@ -23,15 +23,15 @@ struct Row {
 constexpr Row kRows[] = {
     // §6.2
     {429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).", "",
-     MessageClass::kNone},
+     MessageClass::kQuotaExceeded},
     {429, "RESOURCE_EXHAUSTED",
      "You exceeded your current quota, please check your plan and billing details.", "",
-     MessageClass::kNone},
+     MessageClass::kQuotaExceeded},
     {429, "RESOURCE_EXHAUSTED",
      "Quota exceeded for quota metric 'Generate Content API requests per minute' and limit "
      "'GenerateContent request limit per minute for a region' of service "
      "'generativelanguage.googleapis.com' for consumer 'project_number:7'.",
-     "RATE_LIMIT_EXCEEDED", MessageClass::kNone},
+     "RATE_LIMIT_EXCEEDED", MessageClass::kQuotaExceeded},
     {429, "RESOURCE_EXHAUSTED",
      "Your prepayment credits are depleted. Please go to AI Studio at https://ai.studio/projects "
      "to manage your project and billing.",

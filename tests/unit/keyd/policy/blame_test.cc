@@ -218,6 +218,32 @@ INSTANTIATE_TEST_SUITE_P(
              {"other", Blame::kRequest, Effect::kNothing, false, absl::ZeroDuration()}}),
     [](const testing::TestParamInfo<Case>& info) { return std::string(info.param.name); });
 
+AnswerFacts Closed(int code, MessageClass message = MessageClass::kNone) {
+  AnswerFacts facts = Answer(101);
+  facts.websocket_close_code = code;
+  facts.message = message;
+  return facts;
+}
+
+TEST(Blame, RowsOfALiveSessionThatEnds) {
+  const absl::Duration none = absl::ZeroDuration();
+  for (const int code : {1000, 1001}) {
+    ExpectVerdict(Closed(code), {"live_ended", Blame::kNobody, Effect::kWorks, false, none});
+  }
+  for (const int code : {1008, 1011, 4003}) {
+    ExpectVerdict(Closed(code, MessageClass::kQuotaExceeded),
+                  {"live_quota", Blame::kBucket, Effect::kCoolGrowing, false, kGrowingFirst});
+  }
+  ExpectVerdict(Closed(1011), {"live_internal", Blame::kUpstream, Effect::kNothing, false, none});
+  ExpectVerdict(Closed(1007, MessageClass::kKeyNotValid),
+                {"key_invalid", Blame::kKey, Effect::kRestKey, true, kKeyRestFirst});
+  ExpectVerdict(Closed(1008, MessageClass::kNoCredentials),
+                {"credentials", Blame::kProxy, Effect::kNothing, false, none});
+  for (const int code : {1007, 1008}) {
+    ExpectVerdict(Closed(code), {"other", Blame::kRequest, Effect::kNothing, false, none});
+  }
+}
+
 TEST(Blame, UnsentRequestBlamesNobodyAndMayBeTriedAgain) {
   const Verdict verdict = JudgeUnsent();
   EXPECT_EQ(verdict.blame, Blame::kUnsent);
