@@ -17,8 +17,6 @@
 namespace keypool::bench {
 namespace {
 
-constexpr int kKeys = 20;
-
 absl::Duration CpuTimeOf(clockid_t clock) {
   timespec used = {};
   if (clock_gettime(clock, &used) != 0) return absl::ZeroDuration();

@@ -10,6 +10,9 @@
 
 namespace keypool::bench {
 
+// Keys that it starts with, each in a project of its own.
+inline constexpr int kKeys = 20;
+
 class KeydProcess {
  public:
   // Starts `program` in a fresh directory; it listens a moment later. Must run before this process

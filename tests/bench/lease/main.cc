@@ -1,7 +1,9 @@
 // What a lease costs: leases a second, and CPU time of client and keyd together, over the unix
 // socket, by unary calls and by Session. Each lease is one Acquire and one Report.
 //
-//   lease_bench [--keyd bin/keyd] [--store sqlite|memory] [--seconds 2] [--rounds 3]
+//   lease_bench [--keyd bin/keyd] [--store sqlite|memory] [--seconds 2] [--rounds 3] [--waits 10]
+//
+// And how long after a key has become free who waits for it in keyd is granted.
 //
 // Rounds are interleaved and the median is printed: on a shared machine a single run says little.
 #include <algorithm>
@@ -14,6 +16,7 @@
 
 #include "tests/bench/lease/keyd_process.h"
 #include "tests/bench/lease/load.h"
+#include "tests/bench/lease/wait.h"
 
 namespace keypool::bench {
 namespace {
@@ -23,6 +26,7 @@ struct Options {
   std::string store = "sqlite";
   double seconds = 2;
   int rounds = 3;
+  int waits = 10;
 };
 
 struct Case {
@@ -73,6 +77,8 @@ bool Read(int argc, char** argv, Options* options) {
       options->seconds = std::atof(argv[i + 1]);
     } else if (flag == "--rounds") {
       options->rounds = std::atoi(argv[i + 1]);
+    } else if (flag == "--waits") {
+      options->waits = std::atoi(argv[i + 1]);
     } else {
       return false;
     }
@@ -85,7 +91,7 @@ int Main(int argc, char** argv) {
   if (!Read(argc, argv, &options)) {
     std::fprintf(stderr,
                  "usage: lease_bench [--keyd PATH] [--store sqlite|memory] "
-                 "[--seconds S] [--rounds N]\n");
+                 "[--seconds S] [--rounds N] [--waits N]\n");
     return 2;
   }
   const auto keyd = KeydProcess::Start(options.keyd, options.store);
@@ -106,6 +112,16 @@ int Main(int argc, char** argv) {
   std::printf("%-8s %8s %10s %12s %10s %10s %10s\n", "way", "streams", "in flight", "leases/s",
               "client us", "keyd us", "CPU us");
   for (const Case& one : cases) Print(one);
+  if (options.waits == 0) return 0;
+  std::vector<absl::Duration> waits = MeasureWaits(keyd->address(), kKeys, options.waits);
+  if (waits.empty()) {
+    std::fprintf(stderr, "nothing was granted to who waits\n");
+    return 1;
+  }
+  std::sort(waits.begin(), waits.end());
+  std::printf("granted after a key became free: median %.2f ms, most %.2f ms, of %zu\n",
+              absl::ToDoubleMilliseconds(waits[waits.size() / 2]),
+              absl::ToDoubleMilliseconds(waits.back()), waits.size());
   return 0;
 }
 
