@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "keyd/base/status.h"
 #include "proxy/char_class.h"
@@ -49,6 +50,7 @@ struct Reading {
   AnswerFacts facts;
   QuotaViolation info_quota;
   std::string message;  // its first kMessageBytesMax
+  int code = 0;         // error.code, when it is an HTTP status of an error
 };
 
 // One that names nothing says nothing; a cut one may have said enough.
@@ -159,12 +161,18 @@ void Merge(Detail detail, Reading* reading) {
 
 void ReadError(JsonReader* json, Reading* reading) {
   if (!json->EnterObject()) return;
-  std::string code;
+  std::string word;
+  std::optional<std::int64_t> code;
   for (std::string name; json->NextName(&name);) {
     if (name == "status") {
       SetText(json, kStatusBytesMax, &reading->facts.status);
     } else if (name == "code") {
-      SetText(json, kStatusBytesMax, &code);
+      if (json->AtText()) {
+        SetText(json, kStatusBytesMax, &word);
+        code = WholeNumber(word);
+      } else {
+        code = json->Integer();
+      }
     } else if (name == "message") {
       SetText(json, kMessageBytesMax, &reading->message);
     } else if (name == "details") {
@@ -174,8 +182,9 @@ void ReadError(JsonReader* json, Reading* reading) {
       json->Skip();
     }
   }
+  if (code && *code >= 400 && *code <= 599) reading->code = static_cast<int>(*code);
   // The interactions API has a code in words and no status.
-  if (reading->facts.status.empty()) reading->facts.status = std::move(code);
+  if (reading->facts.status.empty()) reading->facts.status = std::move(word);
 }
 
 // {"error":{…}} here.
@@ -245,7 +254,7 @@ std::string_view WithoutBlanks(std::string_view text) {
   return text.substr(std::min(text.find_first_not_of(kBlanks), text.size()));
 }
 
-AnswerFacts ReadBody(std::string_view body) {
+Reading ReadBody(std::string_view body) {
   constexpr std::string_view kEvent = "data:";
   Reading reading;
   body = WithoutBlanks(body.substr(0, kErrorBodyBytesMax));
@@ -259,7 +268,38 @@ AnswerFacts ReadBody(std::string_view body) {
   } else {
     reading.facts.message = ClassifyMessage(body);
   }
-  return std::move(reading.facts);
+  return reading;
+}
+
+// What an error with this word for its code or status would have been as an answer of its own.
+struct Word {
+  std::string_view part;
+  int status;
+};
+// The first whose part the word has. Words of the interactions API and names of google.rpc.Code:
+// gemini-wire.md §6.4, where "code" is also said to be a URI.
+constexpr Word kWords[] = {
+    {"resource_exhausted", 429},
+    {"rate_limit", 429},
+    {"quota", 429},
+    {"too_many_requests", 429},
+    {"invalid_", 400},
+    {"failed_precondition", 400},
+    {"unauthenticated", 401},
+    {"permission_denied", 403},
+    {"not_found", 404},
+    {"cancelled", 499},
+    {"unavailable", 503},
+    {"overloaded", 503},
+    {"timeout", 504},
+    {"deadline_exceeded", 504},
+};
+
+int StatusOfWord(std::string_view word) {
+  const std::string lower = absl::AsciiStrToLower(ToAbsl(word));
+  const auto fits = [&lower](const Word& row) { return lower.find(row.part) != std::string::npos; };
+  const Word* const row = std::find_if(std::begin(kWords), std::end(kWords), fits);
+  return row == std::end(kWords) ? 500 : row->status;
 }
 
 }  // namespace
@@ -267,10 +307,17 @@ AnswerFacts ReadBody(std::string_view body) {
 AnswerFacts DescribeAnswer(const ResponseHead& head, std::string_view body) {
   AnswerFacts facts =
       CanInflate(head.content_encoding)
-          ? ReadBody(Inflate(body.substr(0, kErrorBodyBytesMax), kErrorBodyBytesMax))
-          : ReadBody(body);
+          ? ReadBody(Inflate(body.substr(0, kErrorBodyBytesMax), kErrorBodyBytesMax)).facts
+          : ReadBody(body).facts;
   facts.http_status = head.status;
   return facts;
+}
+
+AnswerFacts DescribeInnerError(std::string_view body) {
+  Reading reading = ReadBody(body);
+  const int code = reading.code;
+  reading.facts.http_status = code != 0 ? code : StatusOfWord(reading.facts.status);
+  return std::move(reading.facts);
 }
 
 }  // namespace keypool::proxy

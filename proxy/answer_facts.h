@@ -19,4 +19,9 @@ inline constexpr std::size_t kErrorBodyBytesMax = 64 * 1024;
 // they mean. No text of a message gets into the facts.
 AnswerFacts DescribeAnswer(const ResponseHead& head, std::string_view body);
 
+// The facts of an error that came inside an answer of 2xx, as if it were an answer of its own.
+// `body` is {"error":{…}}, possibly cut. The status is error.code, or that which a word in its
+// place or in error.status stands for, or 500.
+AnswerFacts DescribeInnerError(std::string_view body);
+
 }  // namespace keypool::proxy

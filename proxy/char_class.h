@@ -1,4 +1,4 @@
-// Classes of bytes in HTTP messages, and the two searches that the parsers live on. Private to the
+// Classes of bytes in HTTP messages, and the searches that the parsers live on. Private to the
 // pure part.
 #pragma once
 
@@ -84,24 +84,57 @@ inline const char* FindControl(const char* p, const char* end) {
   return p;
 }
 
+#if defined(__SSE2__)
+namespace internal {
+// All bits of a byte that is between the two, which are ASCII.
+inline __m128i Between(__m128i bytes, char low, char high) {
+  return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),
+                       _mm_cmpgt_epi8(_mm_set1_epi8(static_cast<char>(high + 1)), bytes));
+}
+inline __m128i Letters(__m128i bytes) {
+  return Between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
+}
+}  // namespace internal
+#endif
+
 // Steps over letters, digits and dashes, sixteen at a time; may stop before the first other byte.
 inline const char* SkipPlainName(const char* p, const char* end) {
 #if defined(__SSE2__)
-  const auto between = [](__m128i bytes, char low, char high) {
-    return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))),
-                         _mm_cmpgt_epi8(_mm_set1_epi8(static_cast<char>(high + 1)), bytes));
-  };
   for (; end - p >= 16; p += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i letters = between(_mm_or_si128(bytes, _mm_set1_epi8(0x20)), 'a', 'z');
     const __m128i others =
-        _mm_or_si128(between(bytes, '0', '9'), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
-    const int misses = _mm_movemask_epi8(_mm_or_si128(letters, others)) ^ 0xffff;
+        _mm_or_si128(internal::Between(bytes, '0', '9'), _mm_cmpeq_epi8(bytes, _mm_set1_epi8('-')));
+    const int misses = _mm_movemask_epi8(_mm_or_si128(internal::Letters(bytes), others)) ^ 0xffff;
     if (misses != 0) return p + std::countr_zero(static_cast<unsigned>(misses));
   }
 #else
   static_cast<void>(end);
 #endif
+  return p;
+}
+
+// The digits of base64 and base64url, and '='.
+constexpr bool IsBase64Char(char c) {
+  return (Is(kModelChar, c) && c != '.') || c == '+' || c == '/' || c == '=';
+}
+
+// The first byte in [p, end) that is not IsBase64Char, or `end`.
+inline const char* FindNotBase64(const char* p, const char* end) {
+#if defined(__SSE2__)
+  for (; end - p >= 16; p += 16) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const auto is = [bytes](char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
+    // '/' stands in front of '0'.
+    const __m128i slash_to_nine = internal::Between(bytes, '/', '9');
+    const __m128i others =
+        _mm_or_si128(_mm_or_si128(is('+'), is('-')), _mm_or_si128(is('_'), is('=')));
+    const __m128i good =
+        _mm_or_si128(_mm_or_si128(internal::Letters(bytes), slash_to_nine), others);
+    const int misses = _mm_movemask_epi8(good) ^ 0xffff;
+    if (misses != 0) return p + std::countr_zero(static_cast<unsigned>(misses));
+  }
+#endif
+  while (p != end && IsBase64Char(*p)) ++p;
   return p;
 }
 

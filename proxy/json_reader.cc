@@ -17,6 +17,17 @@ bool IsScalarChar(char c) {
 
 }  // namespace
 
+std::optional<std::int64_t> WholeNumber(std::string_view digits) {
+  constexpr std::size_t kDigitsMax = 18;
+  if (digits.empty() || digits.size() > kDigitsMax) return std::nullopt;
+  std::int64_t value = 0;
+  for (const char c : digits) {
+    if (!Is(kDigitChar, c)) return std::nullopt;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
 bool JsonReader::Fail() {
   failed_ = true;
   p_ = end_;
@@ -70,8 +81,7 @@ bool JsonReader::NextName(std::string* name) {
 bool JsonReader::NextElement() { return Next(']'); }
 
 std::optional<std::string> JsonReader::Text(std::size_t bytes_max) {
-  SkipBlanks();
-  if (p_ == end_ || *p_ != '"') {
+  if (!AtText()) {
     Skip();
     return std::nullopt;
   }
@@ -80,10 +90,14 @@ std::optional<std::string> JsonReader::Text(std::size_t bytes_max) {
   return text;
 }
 
-std::optional<std::int64_t> JsonReader::Integer() {
+bool JsonReader::AtText() {
   SkipBlanks();
+  return p_ != end_ && *p_ == '"';
+}
+
+std::optional<std::int64_t> JsonReader::Integer() {
   std::string digits;
-  if (p_ != end_ && *p_ == '"') {
+  if (AtText()) {
     if (!ReadText(20, &digits)) return std::nullopt;
   } else {
     const char* const begin = p_;
@@ -92,10 +106,7 @@ std::optional<std::int64_t> JsonReader::Integer() {
     // A number at the very end may go on where the text was cut.
     if (p_ == end_) return std::nullopt;
   }
-  if (digits.empty() || digits.size() > 18 || !AllAre(kDigitChar, digits)) return std::nullopt;
-  std::int64_t value = 0;
-  for (const char c : digits) value = value * 10 + (c - '0');
-  return value;
+  return WholeNumber(digits);
 }
 
 void JsonReader::Skip() {

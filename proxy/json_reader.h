@@ -12,6 +12,9 @@
 
 namespace keypool::proxy {
 
+// `digits` as a number; nothing when it is anything but 1 to 18 digits.
+std::optional<std::int64_t> WholeNumber(std::string_view digits);
+
 class JsonReader {
  public:
   // `text` must outlive it.
@@ -29,6 +32,8 @@ class JsonReader {
   // The value here when it is a text and complete, cut to `bytes_max`; steps over it in any case.
   // Only visible ASCII and spaces come back; every other byte is '?', so that it can go anywhere.
   std::optional<std::string> Text(std::size_t bytes_max);
+  // The value here is a text.
+  bool AtText();
   // The value here when it is a whole number from 0 on, as a number or as a text (how JSON of
   // protobuf has 64-bit numbers); steps over it in any case.
   std::optional<std::int64_t> Integer();

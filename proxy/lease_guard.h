@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "keyd/client/lease_session.h"
@@ -46,10 +47,19 @@ class LeaseGuard {
   // It is certain that no byte left after all.
   void MarkUnsent() { sent_ = false; }
 
+  // What is told of a request beside the facts of its answer.
+  struct Account {
+    std::optional<TokenUsage> usage = std::nullopt;
+    std::string_view model_version = {};
+  };
   // Reports the end to keyd; `facts` is empty when there was no answer. Never blocks. A second call
   // does nothing.
-  void Settle(AnswerFacts facts) {
+  void Settle(AnswerFacts facts) { Settle(std::move(facts), Account()); }
+  void Settle(AnswerFacts facts, const Account& account) {
     if (std::optional<ReportCommand> report = TakeReport(std::move(facts))) {
+      report->usage = account.usage;
+      // It usually says what was asked for, which need not travel.
+      if (account.model_version != model_) report->model_version = account.model_version;
       std::exchange(leases_, nullptr)->Report(*std::move(report));
     }
   }

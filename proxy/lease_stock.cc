@@ -1,6 +1,7 @@
 #include "proxy/lease_stock.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "keyd/base/assert.h"
 
@@ -27,8 +28,8 @@ LeaseStock::~LeaseStock() {
   for (const Ready& ready : ready_) GiveBack(ready.grant);
 }
 
-void LeaseStock::Take(LeaseTaker* taker, MonoTime now) {
-  NoteDemand(now);
+void LeaseStock::Take(LeaseTaker* taker, std::int64_t input_tokens, MonoTime now) {
+  NoteDemand(input_tokens, now);
   // While keyd is away nothing is served, not even from stock: the same for every thread.
   const bool usable = ready_.empty() || session_.Connected();
   while (!ready_.empty()) {
@@ -48,9 +49,14 @@ void LeaseStock::Take(LeaseTaker* taker, MonoTime now) {
 
 void LeaseStock::Leave(LeaseTaker* taker) { std::erase(waiting_, taker); }
 
-void LeaseStock::NoteDemand(MonoTime now) {
+void LeaseStock::NoteDemand(std::int64_t input_tokens, MonoTime now) {
   const absl::Duration gap = std::min(now - last_taken_, kPauseMax);
   average_gap_ += (gap - average_gap_) / kGapsAveraged;
+  // One that is asked for by itself in effect is charged what it is.
+  const double tokens = static_cast<double>(input_tokens);
+  average_tokens_ = average_gap_ > kBusyGap
+                        ? tokens
+                        : average_tokens_ + (tokens - average_tokens_) / kGapsAveraged;
   last_taken_ = now;
   now_ = now;
 }
@@ -75,6 +81,7 @@ void LeaseStock::Order() {
     client::AcquireOptions options;
     options.command.kind = kind_;
     options.command.model = model_;
+    options.command.input_tokens = std::llround(average_tokens_);
     session_.Acquire(std::move(options), [this](absl::StatusOr<client::AcquireResult> result) {
       OnAnswer(std::move(result));
     });

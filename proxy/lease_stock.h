@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <utility>
@@ -45,8 +46,12 @@ class LeaseStock {
   LeaseStock(const LeaseStock&) = delete;
   LeaseStock& operator=(const LeaseStock&) = delete;
 
+  // A request estimated at more tokens does not go by the average of others: it is to be asked for
+  // by itself.
+  static constexpr std::int64_t kTokensMax = 8'192;
   // `taker` is told once, perhaps before this returns, and must stay until then or until Leave.
-  void Take(LeaseTaker* taker, MonoTime now);
+  // Leases are asked for as for the average of the last `input_tokens`: a report corrects it.
+  void Take(LeaseTaker* taker, std::int64_t input_tokens, MonoTime now);
   void Leave(LeaseTaker* taker);
 
   // Gives back what lies too long. To be called a few times a second.
@@ -59,7 +64,7 @@ class LeaseStock {
     client::LeaseGrant grant;
     MonoTime since;
   };
-  void NoteDemand(MonoTime now);
+  void NoteDemand(std::int64_t input_tokens, MonoTime now);
   std::size_t Target() const;
   void Order();
   void OnAnswer(absl::StatusOr<client::AcquireResult> result);
@@ -71,6 +76,7 @@ class LeaseStock {
   MonoTime now_;  // as last told
   MonoTime last_taken_;
   absl::Duration average_gap_;
+  double average_tokens_ = 0;
   std::size_t ordered_ = 0;  // at least as many as takers wait
   std::deque<Ready> ready_;  // none while somebody waits
   std::deque<LeaseTaker*> waiting_;

@@ -25,7 +25,7 @@ ReadBodyResult Ended(const absl::Status& status) {
   }
 }
 
-Task<ReadBodyResult> ReadSized(ClientConnection& client, std::uint64_t size, BodyModelScan* scan,
+Task<ReadBodyResult> ReadSized(ClientConnection& client, std::uint64_t size, BodyScan* scan,
                                Body* body) {
   if (size <= client.Room()) {
     while (client.Unread().size() < size) {
@@ -45,7 +45,7 @@ Task<ReadBodyResult> ReadSized(ClientConnection& client, std::uint64_t size, Bod
     const std::string_view unread = client.Unread();
     const std::string_view piece =
         unread.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(unread.size(), left)));
-    if (scan != nullptr && !scan->Done()) scan->Feed(piece);
+    if (scan != nullptr) scan->Feed(piece);
     const absl::Status status = body->Append(piece);
     if (!status.ok()) co_return Ended(status);
     client.Consume(piece.size());
@@ -57,7 +57,7 @@ Task<ReadBodyResult> ReadSized(ClientConnection& client, std::uint64_t size, Bod
   }
 }
 
-Task<ReadBodyResult> ReadChunked(ClientConnection& client, BodyModelScan* scan, Body* body) {
+Task<ReadBodyResult> ReadChunked(ClientConnection& client, BodyScan* scan, Body* body) {
   ChunkedDecoder decoder;
   for (;;) {
     while (!client.Unread().empty()) {
@@ -65,7 +65,7 @@ Task<ReadBodyResult> ReadChunked(ClientConnection& client, BodyModelScan* scan, 
       if (step.state == ChunkedDecoder::State::kInvalid) {
         co_return ReadBodyResult{BodyEnd::kInvalid, {}};
       }
-      if (scan != nullptr && !scan->Done()) scan->Feed(step.data);
+      if (scan != nullptr) scan->Feed(step.data);
       const absl::Status status = body->Append(step.data);
       if (!status.ok()) co_return Ended(status);
       client.Consume(step.consumed);
@@ -86,7 +86,7 @@ Task<Interrupt> InviteBody(ClientConnection& client, const RequestHead& head) {
 }
 
 Task<ReadBodyResult> ReadBody(ClientConnection& client, const RequestHead& head,
-                              const BodyLimits& limits, BodyModelScan* scan, Body* body) {
+                              const BodyLimits& limits, BodyScan* scan, Body* body) {
   if (head.framing == Framing::kNone) co_return ReadBodyResult{};
   if (head.framing == Framing::kSized && head.content_length > limits.bytes_max) {
     co_return ReadBodyResult{BodyEnd::kTooLarge, {}};

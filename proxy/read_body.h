@@ -5,7 +5,7 @@
 
 #include "absl/time/time.h"
 #include "proxy/body.h"
-#include "proxy/body_model_scan.h"
+#include "proxy/body_scan.h"
 #include "proxy/client_connection.h"
 #include "proxy/http_types.h"
 #include "proxy/task.h"
@@ -33,7 +33,7 @@ struct ReadBodyResult {
 // behind the body stays unread. The head is consumed and pinned; a small body stays where it came
 // in, pinned too.
 Task<ReadBodyResult> ReadBody(ClientConnection& client, const RequestHead& head,
-                              const BodyLimits& limits, BodyModelScan* scan, Body* body);
+                              const BodyLimits& limits, BodyScan* scan, Body* body);
 
 // Says "100 Continue" when the client waits for it. Called before the first read of a body.
 Task<Interrupt> InviteBody(ClientConnection& client, const RequestHead& head);

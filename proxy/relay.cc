@@ -62,7 +62,7 @@ OutBody ClientFraming(const ResponseHead& head, int minor_version) {
 }
 
 Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
-                        const ClientHeadOptions& options) {
+                        const ClientHeadOptions& options, UsageScan* scan) {
   UpstreamAnswer& answer = exchange.answer();
   const bool chunked = options.body.framing == Framing::kChunked;
   std::string head;
@@ -95,6 +95,8 @@ Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
       }
     }
     head.clear();
+    // Behind the write: nobody has to wait for it.
+    for (std::size_t i = 0; scan != nullptr && i < pieces.count; ++i) scan->Feed(pieces.part[i]);
     result.payload_bytes += pieces.bytes;
     if (last || result.end != RelayEnd::kComplete) co_return result;
 

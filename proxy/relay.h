@@ -8,6 +8,7 @@
 #include "proxy/exchange.h"
 #include "proxy/headers.h"
 #include "proxy/task.h"
+#include "proxy/usage_scan.h"
 
 namespace keypool::proxy {
 
@@ -29,8 +30,9 @@ OutBody ClientFraming(const ResponseHead& head, int minor_version);
 // Sends the head, what answer().kept holds, and the rest of the payload: each read from upstream
 // leads to at most one write, at once. After any end but kComplete the client must not see a clean
 // end: ClientConnection::Abort.
+// The payload goes by `scan` too, if there is one.
 Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
-                        const ClientHeadOptions& options);
+                        const ClientHeadOptions& options, UsageScan* scan);
 
 // Reads the payload of an error answer into answer().kept, until it is complete, longer than
 // kErrorBodyBytesMax, or upstream takes too long. kGone: the client has left.

@@ -116,6 +116,12 @@ bool IsModelName(std::string_view text) {
   return true;
 }
 
+std::string_view ModelNameIn(std::string_view text) {
+  constexpr std::string_view kPrefix = kCollections[0];
+  if (text.starts_with(kPrefix)) text.remove_prefix(kPrefix.size());
+  return IsModelName(text) ? text : std::string_view{};
+}
+
 Plan MakePlan(const RequestHead& head) {
   Plan plan;
   const std::size_t mark = std::min(head.target.find('?'), head.target.size());

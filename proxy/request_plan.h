@@ -61,5 +61,7 @@ Plan MakePlan(const RequestHead& head);
 
 // True for 1 to kModelBytesMax of [A-Z a-z 0-9 . _ -], in one or more segments parted by '/'.
 bool IsModelName(std::string_view text);
+// `text` without "models/" in front; empty when that is no model name.
+std::string_view ModelNameIn(std::string_view text);
 
 }  // namespace keypool::proxy

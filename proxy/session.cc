@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "keyd/base/log.h"
-#include "proxy/body_model_scan.h"
+#include "proxy/body_scan.h"
 #include "proxy/read_body.h"
 #include "proxy/refusals.h"
 #include "proxy/request_head.h"
@@ -142,10 +142,12 @@ Task<Session::After> Session::ServeOwnPage(Request& request) {
 }
 
 Task<Session::End> Session::KeepBody(Request& request) {
-  BodyModelScan scan;
-  BodyModelScan* const looked_for = request.plan.model_in_body ? &scan : nullptr;
+  BodyScan scan;
+  if (request.plan.model_in_body) scan.model.emplace();
+  if (request.plan.model_in_body || request.plan.kind == Kind::kMetered) scan.text.emplace();
   const ReadBodyResult taken =
-      co_await ReadBody(client_, request.head, services_.config.body, looked_for, &request.body);
+      co_await ReadBody(client_, request.head, services_.config.body,
+                        scan.text.has_value() ? &scan : nullptr, &request.body);
   if (taken.end == BodyEnd::kGone) co_return Left(request, "client_gone");
   if (taken.end != BodyEnd::kComplete) {
     if (!taken.problem.empty()) log::Warning("body_not_kept", {{"problem", taken.problem}});
@@ -153,14 +155,15 @@ Task<Session::End> Session::KeepBody(Request& request) {
     co_return co_await Refuse(request, error, "bad_body");
   }
   request.body_taken = true;
-  if (looked_for != nullptr && !scan.Model().empty()) {
-    if (!IsModelName(scan.Model())) {
+  if (scan.model.has_value() && !scan.model->Model().empty()) {
+    if (!IsModelName(scan.model->Model())) {
       co_return co_await RefuseBad(request,
                                    "The \"model\" in the request body is not the name of a model.");
     }
-    request.plan.model = scan.Model();
+    request.plan.model = scan.model->Model();
     request.plan.kind = Kind::kMetered;
   }
+  if (request.plan.kind == Kind::kMetered) request.command.input_tokens = scan.text->InputTokens();
   client_.Watch();
   co_return std::nullopt;
 }

@@ -22,6 +22,7 @@
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/upstream_pool.h"
+#include "proxy/usage_scan.h"
 
 namespace keypool::proxy {
 
@@ -79,6 +80,8 @@ class Session {
   Task<End> DescribeFailure(Request& request);
   Task<After> RelayAnswer(Request& request);
 
+  static void SettleRelayed(Request& request, int http_status,
+                            const std::optional<UsageScan>& scan);
   static AnswerFacts Describe(const Request& request, Exchange& exchange);
   // kTimeout when it is over.
   Task<Interrupt> Pause(absl::Duration time);

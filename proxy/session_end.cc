@@ -54,16 +54,19 @@ Task<Session::After> Session::RelayAnswer(Request& request) {
   options.client_minor_version = request.head.minor_version;
   options.keep_alive = request.keep_alive && request.body_taken && !services_.stopping &&
                        options.body.framing != Framing::kToClose;
-  const RelayResult relayed = co_await Relay(client_, exchange, options);
+  std::optional<UsageScan> scan;
+  if (request.plan.kind == Kind::kMetered && head.status < 300) scan.emplace(head.content_encoding);
+  const RelayResult relayed =
+      co_await Relay(client_, exchange, options, scan.has_value() ? &*scan : nullptr);
   request.status = head.status;
   request.payload_bytes = relayed.payload_bytes;
-  AnswerFacts facts;
-  facts.http_status = head.status;
-  request.lease.Settle(std::move(facts));
+  SettleRelayed(request, head.status, scan);
   switch (relayed.end) {
     case RelayEnd::kComplete:
       exchange.Finish();
-      request.outcome = head.status < 400 ? "ok" : "upstream_error";
+      request.outcome = request.error_inside ? "error_inside"
+                        : head.status < 400  ? "ok"
+                                             : "upstream_error";
       co_return options.keep_alive ? After::kKeepAlive : After::kLinger;
     case RelayEnd::kClientGone:
       co_return Left(request, "client_gone");
@@ -75,6 +78,20 @@ Task<Session::After> Session::RelayAnswer(Request& request) {
   }
   request.outcome = relayed.end == RelayEnd::kUpstreamCut ? "upstream_cut" : "upstream_silent";
   co_return options.body.framing == Framing::kToClose ? After::kReset : After::kClose;
+}
+
+void Session::SettleRelayed(Request& request, int http_status,
+                            const std::optional<UsageScan>& scan) {
+  AnswerFacts facts;
+  facts.http_status = http_status;
+  if (!scan.has_value()) return request.lease.Settle(std::move(facts));
+  // An error inside an answer of 200 says more than the 200.
+  if (std::optional<AnswerFacts> error = scan->Error()) {
+    facts = *std::move(error);
+    facts.key_as_bearer = request.plan.key_place == KeyPlace::kBearer;
+    request.error_inside = true;
+  }
+  request.lease.Settle(std::move(facts), {scan->usage(), scan->ModelVersion()});
 }
 
 Task<Session::End> Session::DescribeFailure(Request& request) {

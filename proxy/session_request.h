@@ -37,6 +37,7 @@ struct Session::Request {
   int attempts = 0;                       // requests that were sent upstream
   std::optional<MonoTime> patient_until;  // set when it had to wait for a key
   int lates = 0;
+  bool error_inside = false;      // an answer of 200 told of an error
   bool answer_is_honest = false;  // the last answer says more to the caller than we could
   bool retrying = false;          // the next lease is for another try of the same request
   bool fresh_connection = false;

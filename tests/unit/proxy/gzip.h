@@ -9,9 +9,10 @@
 
 namespace keypool::proxy {
 
-inline std::string Gzip(std::string_view text) {
+namespace internal {
+inline std::string Pack(std::string_view text, int window_bits) {
   z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+  EXPECT_EQ(deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY), Z_OK);
   std::string out(text.size() + 256, '\0');
   stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
   stream.avail_in = static_cast<uInt>(text.size());
@@ -22,5 +23,10 @@ inline std::string Gzip(std::string_view text) {
   deflateEnd(&stream);
   return out;
 }
+}  // namespace internal
+
+inline std::string Gzip(std::string_view text) { return internal::Pack(text, 15 + 16); }
+// As "Content-Encoding: deflate" has it.
+inline std::string Deflate(std::string_view text) { return internal::Pack(text, 15); }
 
 }  // namespace keypool::proxy

@@ -32,7 +32,7 @@ client::AcquireResult Refused() {
 
 class LeaseStockTest : public testing::Test {
  protected:
-  void Take(Taker* taker) { stock_->Take(taker, now_); }
+  void Take(Taker* taker) { stock_->Take(taker, tokens_, now_); }
   // Answers every acquire that waits, each with a lease of its own.
   void GrantAll() {
     while (!session_.waiting.empty()) {
@@ -57,6 +57,7 @@ class LeaseStockTest : public testing::Test {
 
   RecordingSession session_;
   std::uint64_t leases_ = 0;
+  std::int64_t tokens_ = 0;  // of each request
   MonoTime now_ = MonoTime::FromNanoseconds(1'000'000'000'000);
   std::unique_ptr<LeaseStock> stock_ =
       std::make_unique<LeaseStock>(session_, Kind::kMetered, "m", now_);
@@ -223,6 +224,22 @@ TEST_F(LeaseStockTest, NothingIsLostInAnyOrder) {
   EXPECT_TRUE(waiting.empty());
   stock_.reset();
   EXPECT_EQ(granted, handed_out + session_.reports.size());
+}
+
+TEST_F(LeaseStockTest, SlowThreadIsChargedForEachRequestWhatItIs) {
+  for (const std::int64_t tokens : {10, 2'000, 30}) {
+    tokens_ = tokens;
+    Serve(1, absl::Milliseconds(5));
+    EXPECT_EQ(session_.acquires.back().command.input_tokens, tokens);
+  }
+}
+
+TEST_F(LeaseStockTest, BusyThreadIsChargedTheAverage) {
+  tokens_ = 100;
+  Serve(2'000, absl::Microseconds(100));
+  tokens_ = 300;
+  Serve(2'000, absl::Microseconds(100));
+  EXPECT_NEAR(static_cast<double>(session_.acquires.back().command.input_tokens), 300, 5);
 }
 
 }  // namespace
