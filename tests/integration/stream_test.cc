@@ -6,6 +6,8 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/integration/harness/admin_calls.h"
 #include "tests/integration/harness/cluster.h"
@@ -193,6 +195,34 @@ TEST_F(Stream, SigtermDoesNotWaitForIdleConnections) {
   cluster_->proxy().Signal(SIGTERM);
   EXPECT_EQ(idle.ReadToEnd(), End::kClosed);
   EXPECT_EQ(cluster_->proxy().WaitForExit(), 0);
+}
+
+// What came before an error, and the error as it came. gemini-wire.md §6.4.
+TEST_F(Stream, AnErrorInsideIsPassedOnUnchangedAndCoolsTheBucket) {
+  const std::string error =
+      R"({"error":{"code":429,"message":"Quota.","status":"RESOURCE_EXHAUSTED","details":[{"@type":)"
+      R"("type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaId":)"
+      R"("GenerateRequestsPerDayPerProjectPerModel-FreeTier"}]}]}})";
+  const std::vector<std::pair<std::string, std::string>> forms = {
+      {"gemini-2.5-flash", "data: " + error + "\r\n\r\n"},  // an event
+      {"gemini-2.5-pro", error + "\n"},                     // no event at all
+  };
+  for (const auto& [model, raw] : forms) {
+    Fault fault = fake::FaultOf(FaultKind::kErrorInside);
+    fault.events = 2;
+    fault.raw = raw;
+    fake().AddFault(fault);
+    HttpRequest request = StreamRequest();
+    request.target = "/v1beta/models/" + model + ":streamGenerateContent?alt=sse";
+    const Answer answer = Fetch(cluster_->proxy_port(), request);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_TRUE(answer.complete);
+    EXPECT_THAT(answer.body,
+                testing::AllOf(testing::StartsWith("data: {"), testing::EndsWith(raw)));
+    const Answer next = Fetch(cluster_->proxy_port(), request);
+    EXPECT_EQ(next.status, 429) << model;
+    EXPECT_THAT(next.body, HasSubstr("PerDay"));
+  }
 }
 
 }  // namespace

@@ -104,7 +104,7 @@ asio::awaitable<Delivered> DeliverHugeBody(Delivery& d) {
 // Piece by piece; a fault may stop it between two.
 asio::awaitable<Delivered> DeliverPieces(Delivery& d) {
   const bool streams = Is(d, FaultKind::kCutStream) || Is(d, FaultKind::kHangStream) ||
-                       Is(d, FaultKind::kStepStream);
+                       Is(d, FaultKind::kStepStream) || Is(d, FaultKind::kErrorInside);
   if (streams) d.reply.framing = Framing::kChunked;
   const bool chunked = d.reply.framing == Framing::kChunked;
   std::string wire = d.reply.WireHead();
@@ -125,6 +125,10 @@ asio::awaitable<Delivered> DeliverPieces(Delivery& d) {
   if (Is(d, FaultKind::kHangStream)) {
     co_await WaitUntilPeerCloses(d.transport);
     co_return After(false, Ending::kPeerClosed);
+  }
+  if (Is(d, FaultKind::kErrorInside) && written) {
+    const std::string chunk = Chunk(d.fault->raw);
+    written = co_await d.transport.Write(chunk);
   }
   const std::string last = Chunk("");
   if (written) written = co_await d.transport.Write(last);

@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 38> kNames{{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 39> kNames{{
     {"429_minute", FaultKind::k429Minute},
     {"429_day", FaultKind::k429Day},
     {"429_bare", FaultKind::k429Bare},
@@ -41,6 +41,7 @@ constexpr std::array<std::pair<std::string_view, FaultKind>, 38> kNames{{
     {"cut_head", FaultKind::kCutHead},
     {"cut_body", FaultKind::kCutBody},
     {"cut_stream", FaultKind::kCutStream},
+    {"error_inside", FaultKind::kErrorInside},
     {"hang_stream", FaultKind::kHangStream},
     {"step_stream", FaultKind::kStepStream},
     {"slow", FaultKind::kSlow},

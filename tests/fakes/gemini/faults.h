@@ -45,6 +45,7 @@ enum class FaultKind {
   kCutHead,      // half of the head, then closes
   kCutBody,      // the head and `bytes` of a sized body, then closes
   kCutStream,    // `events` pieces of a chunked body, then closes without the last chunk
+  kErrorInside,  // `events` pieces, then Fault::raw, then the end in order
   kHangStream,   // `events` pieces, then nothing until the peer closes
   kStepStream,   // each piece after one step (see FakeGemini::Step)
   kSlow,         // byte by byte, `delay` between two
