@@ -16,8 +16,8 @@ inline const char* SkipJsonBlanks(const char* p, const char* end) {
   for (; end - p >= 16 && IsJsonBlank(*p); p += 16) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
     const auto is = [bytes](char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
-    const __m128i blanks = _mm_or_si128(_mm_or_si128(is(' '), is('\n')),
-                                        _mm_or_si128(is('\r'), is('\t')));
+    const __m128i blanks =
+        _mm_or_si128(_mm_or_si128(is(' '), is('\n')), _mm_or_si128(is('\r'), is('\t')));
     const int others = _mm_movemask_epi8(blanks) ^ 0xffff;
     if (others != 0) return p + std::countr_zero(static_cast<unsigned>(others));
   }

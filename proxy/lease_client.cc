@@ -47,9 +47,10 @@ LeaseStock* LeaseClient::Stock(const AcquireCommand& command) {
 AcquireWait::AcquireWait(LeaseClient& leases, client::AcquireOptions options, Wakeup* wakeup)
     : leases_(leases), wakeup_(wakeup), previous_(options.previous) {
   const AcquireCommand& command = options.command;
-  const bool plain =
-      !previous_.has_value() && command.exclude_keys.empty() && command.exclude_projects.empty() &&
-      command.wait_up_to == absl::ZeroDuration() && command.input_tokens <= LeaseStock::kTokensMax;
+  const bool plain = command.kind != Kind::kValidation && !previous_.has_value() &&
+                     command.exclude_keys.empty() && command.exclude_projects.empty() &&
+                     command.wait_up_to == absl::ZeroDuration() &&
+                     command.input_tokens <= LeaseStock::kTokensMax;
   if (plain) stock_ = leases_.Stock(command);
   if (stock_ != nullptr) {
     stock_->Take(this, command.input_tokens, leases_.clock_.MonoNow());

@@ -18,10 +18,10 @@ class TextBytesScan {
   // Bytes are counted in UTF-8: a token is four letters of English, two of Cyrillic or Greek, and
   // one and a third characters of Chinese, Japanese or Korean, as it is roughly with Gemini.
   static constexpr std::int64_t kBytesPerToken = 4;
-  // A text of more bytes that is base64 as a whole, alone or behind "data:…;base64,", is a part of
-  // the request that is no text, and counts as this many tokens, whatever its size: the price of
+  // A text of so many bytes that is base64 as a whole, alone or behind "data:…;base64,", is a part
+  // of the request that is no text, and counts as this many tokens, whatever its size: the price of
   // one tile of a picture.
-  static constexpr std::int64_t kInlineBytesMin = 256;
+  static constexpr std::int64_t kInlineBytesMin = 257;
   static constexpr std::int64_t kTokensPerPart = 258;
 
   // The next bytes of the body, in any pieces. Never fails.
@@ -39,7 +39,7 @@ class TextBytesScan {
     void Escape(int code);
 
     std::int64_t bytes() const { return bytes_; }
-    bool IsInline() const { return may_be_ == MayBe::kBase64 && bytes_ > kInlineBytesMin; }
+    bool IsInline() const { return may_be_ == MayBe::kBase64 && bytes_ >= kInlineBytesMin; }
 
    private:
     enum class MayBe : std::uint8_t {

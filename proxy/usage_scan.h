@@ -30,7 +30,7 @@ class UsageScan {
   // The next bytes of the payload (chunked coding removed), in any pieces. Never fails.
   void Feed(std::string_view piece);
 
-  // What was found so far; at any time. Allocates nothing as long as there is no error.
+  // What was found so far; at any time. Memory is allocated for errors and for packed answers only.
 
   // The last "usageMetadata", or "usage" as the OpenAI and interactions APIs have it, that was
   // complete and named a number. Each tells the whole of the request so far; they are not summed.

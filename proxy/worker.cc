@@ -80,7 +80,9 @@ Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
       services_{common.config, common.clock, *events_, wheel_,
                 buffers_,      upstream_,    *leases_, admin_},
       listening_(std::make_unique<Listening>(*io_, listener)),
-      ticker_(*io_) {}
+      ticker_(*io_) {
+  if (!common.validates.exchange(true)) validator_.emplace(services_);
+}
 
 Worker::~Worker() = default;
 
@@ -90,6 +92,7 @@ void Worker::Run() {
   io_->run();
   sessions_.clear();
   retired_.clear();
+  validator_.reset();
   leases_.reset();
 }
 
@@ -175,6 +178,7 @@ void Worker::ScheduleTick() {
 void Worker::OnTick() {
   wheel_.Advance(common_.clock.MonoNow());
   leases_->Tick();
+  if (validator_.has_value()) validator_->Tick();
   if (++ticks_ % kTicksASecond == 0) upstream_.Tick();
   if (std::exchange(accepting_paused_, false)) Accept();
   ScheduleTick();

@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -17,6 +18,7 @@
 #include "proxy/admin_http.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/config.h"
+#include "proxy/key_validator.h"
 #include "proxy/lease_client.h"
 #include "proxy/session.h"
 #include "proxy/socket.h"
@@ -35,6 +37,7 @@ class Worker {
     const Clock& clock;
     client::AdminClient& keyd;
     std::atomic<std::int64_t> connections{0};  // clients of all threads
+    std::atomic<bool> validates{false};        // one of the threads checks keys
     // Behind the leases of all threads.
     const std::shared_ptr<client::Poller> poller = client::MakePoller();
   };
@@ -79,6 +82,7 @@ class Worker {
   AdminHttp admin_;
   Services services_;
   struct Listening;
+  std::optional<KeyValidator> validator_;  // of one thread
   std::unique_ptr<Listening> listening_;
   boost::asio::steady_timer ticker_;
   std::uint64_t ticks_ = 0;

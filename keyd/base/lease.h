@@ -18,7 +18,11 @@ inline constexpr std::size_t kExcludedMax = 64;  // of keys, and of projects, in
 inline constexpr std::size_t kClientBytesMax = 64;
 inline constexpr absl::Duration kWaitMax = absl::Minutes(10);
 
-enum class Kind { kMetered, kUnmetered };
+enum class Kind {
+  kMetered,
+  kUnmetered,
+  kValidation  // of any key that is to be checked, with a call that costs nothing
+};
 
 struct AcquireCommand {
   Kind kind = Kind::kMetered;

@@ -20,6 +20,7 @@ struct Lease {
   // Absent when nothing was charged.
   std::optional<ChargeTicket> charge;
   MonoTime granted_at;
+  bool validation = false;  // a check of the key
 };
 
 // Open leases and expired ones, together at most `max`. All times to live are equal, so the order

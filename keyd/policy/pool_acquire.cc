@@ -25,6 +25,7 @@ KeyEntry* Exclusions::KeyOf(const Project& project) const {
 
 AcquireReply Pool::State::Acquire(const AcquireCommand& command, const Moment& m,
                                   Mutations* mutations) {
+  if (command.kind == Kind::kValidation) return AcquireValidation(m, mutations);
   if (roster.active_keys() == 0) return RefuseWithoutKeys(m);
   if (!MakeLeaseRoom(m, mutations)) return RefuseForLeases(m);
   Model* model = ModelOf(command, m, mutations);

@@ -10,6 +10,7 @@ namespace keypool::policy {
 namespace {
 
 constexpr std::size_t kReasonBytesMax = 200;
+constexpr std::size_t kToValidateMax = 1'024;
 constexpr std::string_view kDefaultReason = "disabled by the operator";
 
 absl::Status CheckSecret(const SecretPtr& secret) {
@@ -111,6 +112,8 @@ absl::Status Pool::Apply(const EnableKeyCommand& command, const Now& now, Mutati
   const Moment m = state.Observe(now);
   KeyEntry* key = state.roster.Find(command.key);
   if (!key) return NoSuchKey(command.key);
+  state.to_validate.push_back(command.key);
+  if (state.to_validate.size() > kToValidateMax) state.to_validate.pop_front();
   if (key->record.active) return absl::OkStatus();
   state.EndRest(key);
   key->record.disabled_reason.clear();

@@ -82,6 +82,12 @@ Refusal Pool::State::RefuseForModels() const {
                               config.models_max, "); use one that was used before."));
 }
 
+Refusal Pool::State::RefuseForValidation(const Moment& m) const {
+  Refusal refusal = Because(RefusalReason::kExhausted, "No key is due to be checked.");
+  if (!resting.empty()) refusal.retry_after = Until(resting.begin()->first, m);
+  return refusal;
+}
+
 Refusal Pool::State::RefuseForQuota(const Model& model, const Moment& m) const {
   const Selector& selector = model.selector;
   if (!selector.ready().empty()) {

@@ -24,7 +24,9 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
   Bucket* bucket = ended->lease.bucket;
   bucket->model()->Follow(m);
   bucket->Turn(m);
-  if (command.sent) {
+  if (ended->lease.validation) {
+    if (command.sent) state.ApplyValidation(verdict, ended->lease, m, mutations);
+  } else if (command.sent) {
     state.ApplyVerdict(verdict, {ended->lease.key, bucket, &ended->lease}, m, mutations);
   } else if (ended->lease.charge) {
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;

@@ -9,6 +9,12 @@ namespace keypool::policy {
 void Pool::State::RestKey(KeyEntry* key, const Verdict& verdict, const Moment& m,
                           Mutations* mutations) {
   if (!key->record.active) return;  // it rests already, or an operator has disabled it
+  RestAgain(key, verdict, m, mutations);
+}
+
+void Pool::State::RestAgain(KeyEntry* key, const Verdict& verdict, const Moment& m,
+                            Mutations* mutations) {
+  EndRest(key);
   if (key->rests == 0) ++keys_on_trial;
   constexpr int kDoublingsMax = 16;
   const absl::Duration rest = std::min(
@@ -19,7 +25,7 @@ void Pool::State::RestKey(KeyEntry* key, const Verdict& verdict, const Moment& m
   key->record.retry_at = m.wall + rest;
   key->rests_until = m.mono + rest;
   resting.insert({key->rests_until, key->record.id});
-  if (roster.SetActive(key, false)) PutAll(key->project, m);
+  if (key->record.active && roster.SetActive(key, false)) PutAll(key->project, m);
   mutations->push_back(key->record);
 }
 
@@ -43,14 +49,17 @@ void Pool::State::KeyWorks(KeyId id) {
 }
 
 void Pool::State::TickResting(const Moment& m, int* budget, Mutations* mutations) {
-  for (; *budget > 0 && !resting.empty() && resting.begin()->first <= m.mono; --*budget) {
-    KeyEntry* key = roster.Find(resting.begin()->second);
-    EndRest(key);
-    key->record.disabled_reason.clear();
-    key->record.disabled_at = absl::Time();
-    if (roster.SetActive(key, true)) PutAll(key->project, m);
-    mutations->push_back(key->record);
+  for (; *budget > 0 && !resting.empty() && RestEnds(resting.begin()->first) <= m.mono; --*budget) {
+    ComeBack(roster.Find(resting.begin()->second), m, mutations);
   }
+}
+
+void Pool::State::ComeBack(KeyEntry* key, const Moment& m, Mutations* mutations) {
+  EndRest(key);
+  key->record.disabled_reason.clear();
+  key->record.disabled_at = absl::Time();
+  if (roster.SetActive(key, true)) PutAll(key->project, m);
+  mutations->push_back(key->record);
 }
 
 }  // namespace keypool::policy

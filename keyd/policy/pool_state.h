@@ -1,6 +1,7 @@
 // What a Pool consists of, and the steps that its commands share. Only pool*.cc include this.
 #pragma once
 
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -94,6 +95,7 @@ struct Pool::State {
   Refusal RefuseForOverload(const Model& model, const Moment& m) const;
   Refusal RefuseForLeases(const Moment& m) const;
   Refusal RefuseForModels() const;
+  Refusal RefuseForValidation(const Moment& m) const;
   Refusal RefuseForQuota(const Model& model, const Moment& m) const;
 
   // --- pool_report.cc
@@ -114,7 +116,17 @@ struct Pool::State {
   // The lease has left the table.
   void LeaseIsGone(const Lease& lease, const Moment& m, Mutations* mutations);
 
+  // --- pool_validate.cc
+  AcquireReply AcquireValidation(const Moment& m, Mutations* mutations);
+  KeyEntry* NextToValidate(const Moment& m);
+  // When real requests try a key whose rest ends at `rests_until`.
+  MonoTime RestEnds(MonoTime rests_until) const;
+  void ApplyValidation(const Verdict& verdict, const Lease& lease, const Moment& m,
+                       Mutations* mutations);
+
   // --- pool_rest.cc
+  void RestAgain(KeyEntry* key, const Verdict& verdict, const Moment& m, Mutations* mutations);
+  void ComeBack(KeyEntry* key, const Moment& m, Mutations* mutations);
   void RestKey(KeyEntry* key, const Verdict& verdict, const Moment& m, Mutations* mutations);
   void RestProject(Project* project, const Verdict& verdict, const Moment& m, Mutations* mutations);
   // Before an operator's word takes its place, or the key goes.
@@ -156,8 +168,10 @@ struct Pool::State {
   LeaseTable leases;
 
   absl::btree_set<std::pair<MonoTime, KeyId>> resting;  // keys, by the end of their rest
-  std::size_t keys_on_trial = 0;                        // that rested and have not worked since
-  Breaker source;                                       // the address that requests come from
+  std::deque<KeyId> to_validate;                        // at an operator's wish
+  MonoTime validation_asked_at = MonoTime::FromNanoseconds(INT64_MIN / 2);  // by a proxy, last
+  std::size_t keys_on_trial = 0;  // that rested and have not worked since
+  Breaker source;                 // the address that requests come from
   struct Bare {
     MonoTime at;
     std::uint32_t project;

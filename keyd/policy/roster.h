@@ -26,8 +26,9 @@ struct KeyEntry {
   KeyRecord record;
   Project* project = nullptr;
   std::optional<absl::Time> last_used_at;
-  MonoTime rests_until;  // while record.retry_at is set
-  int rests = 0;         // in a row, without a success since
+  MonoTime rests_until;    // while record.retry_at is set
+  int rests = 0;           // in a row, without a success since
+  MonoTime checked_until;  // somebody checks it
   // Neighbours in the project's rotation.
   KeyEntry* previous = nullptr;
   KeyEntry* next = nullptr;

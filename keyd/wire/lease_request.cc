@@ -25,7 +25,7 @@ absl::Status Invalid(std::string_view field, std::string_view rule) {
 absl::Status CheckModel(std::string_view model, bool may_be_empty) {
   if (model.size() > kModelBytesMax) return Invalid("model", "at most 128 bytes");
   if (model.empty() && !may_be_empty) {
-    return Invalid("model", "may be empty for KIND_UNMETERED only");
+    return Invalid("model", "may be empty for KIND_UNMETERED and KIND_VALIDATION only");
   }
   if (HasControlByte(model)) return Invalid("model", "no control characters");
   return absl::OkStatus();
@@ -76,6 +76,31 @@ void EncodeFacts(const AnswerFacts& facts, v1::AnswerFacts* out) {
 MessageClass DecodeMessageClass(v1::MessageClass in) {
   if (in < 0 || in > static_cast<int>(kMessageClassLast)) return MessageClass::kNone;
   return static_cast<MessageClass>(in);
+}
+
+v1::Kind EncodeKind(Kind kind) {
+  switch (kind) {
+    case Kind::kMetered:
+      return v1::KIND_METERED;
+    case Kind::kUnmetered:
+      return v1::KIND_UNMETERED;
+    case Kind::kValidation:
+      return v1::KIND_VALIDATION;
+  }
+  return v1::KIND_UNSPECIFIED;
+}
+
+std::optional<Kind> DecodeKind(v1::Kind kind) {
+  switch (kind) {
+    case v1::KIND_METERED:
+      return Kind::kMetered;
+    case v1::KIND_UNMETERED:
+      return Kind::kUnmetered;
+    case v1::KIND_VALIDATION:
+      return Kind::kValidation;
+    default:
+      return std::nullopt;
+  }
 }
 
 void EncodeUsage(const TokenUsage& usage, v1::TokenUsage* out) {
@@ -143,7 +168,7 @@ absl::StatusOr<AnswerFacts> DecodeFacts(const v1::AnswerFacts& in) {
 
 absl::Status Check(const AcquireCommand& command) {
   if (!IsUtf8(command.model)) return Invalid("model", "must be UTF-8");
-  KP_RETURN_IF_ERROR(CheckModel(command.model, command.kind == Kind::kUnmetered));
+  KP_RETURN_IF_ERROR(CheckModel(command.model, command.kind != Kind::kMetered));
   if (command.exclude_keys.size() > kExcludedMax) return Invalid("exclude_key_ids", "at most 64");
   if (command.exclude_projects.size() > kExcludedMax) {
     return Invalid("exclude_project_ids", "at most 64");
@@ -160,7 +185,7 @@ absl::Status Check(const AcquireCommand& command) {
 
 void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& previous,
             v1::AcquireRequest* out) {
-  out->set_kind(command.kind == Kind::kMetered ? v1::KIND_METERED : v1::KIND_UNMETERED);
+  out->set_kind(EncodeKind(command.kind));
   out->set_model(command.model);
   for (KeyId key : command.exclude_keys) out->add_exclude_key_ids(ToString(key));
   for (const ProjectId& project : command.exclude_projects) {
@@ -179,11 +204,10 @@ void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& p
 
 absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
   AcquireCall call;
-  if (in.kind() != v1::KIND_METERED && in.kind() != v1::KIND_UNMETERED) {
-    return Invalid("kind", "KIND_METERED or KIND_UNMETERED");
-  }
-  call.command.kind = in.kind() == v1::KIND_METERED ? Kind::kMetered : Kind::kUnmetered;
-  KP_RETURN_IF_ERROR(CheckModel(in.model(), call.command.kind == Kind::kUnmetered));
+  const std::optional<Kind> kind = DecodeKind(in.kind());
+  if (!kind) return Invalid("kind", "KIND_METERED, KIND_UNMETERED or KIND_VALIDATION");
+  call.command.kind = *kind;
+  KP_RETURN_IF_ERROR(CheckModel(in.model(), call.command.kind != Kind::kMetered));
   call.command.model = in.model();
   if (in.exclude_key_ids_size() > static_cast<int>(kExcludedMax)) {
     return Invalid("exclude_key_ids", "at most 64");

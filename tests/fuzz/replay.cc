@@ -13,9 +13,12 @@
 
 namespace {
 
+using namespace std::string_view_literals;
+
 constexpr int kChangesPerFile = 20'000;
 constexpr std::uint64_t kSeed = 20261122;
-constexpr std::string_view kTelling("\0\t\n\r \"#%&',-/0159:;=?[\\]_aAkKu{}\x7f\x80\xff", 38);
+// A zero among them, so it takes sv to have all.
+constexpr std::string_view kTelling = "\0\t\n\r \"#%&',-/0159:;=?[\\]_aAkKu{}\x7f\x80\xff"sv;
 
 std::string Changed(std::string bytes, std::mt19937_64& random) {
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };

@@ -8,6 +8,7 @@
 
 #include "tests/integration/harness/admin_calls.h"
 #include "tests/integration/harness/cluster.h"
+#include "tests/integration/harness/proc.h"
 
 namespace keypool::itest {
 namespace {
@@ -147,6 +148,18 @@ INSTANTIATE_TEST_SUITE_P(Wire, RequestFault,
                                          Row{"Internal", FaultKind::k500, "INTERNAL"},
                                          Row{"Deadline", FaultKind::k504, "DEADLINE_EXCEEDED"}),
                          NameOf);
+
+TEST(Blame, KeyThatIsEnabledIsCheckedWithACallThatCostsNothing) {
+  auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
+  ASSERT_EQ(cluster->Poolctl({"disable", "key_1"}).exit_code, 0);
+  cluster->fake().AddFault(FaultOf(FaultKind::k400Key, -1));
+  ASSERT_EQ(cluster->Poolctl({"enable", "key_1"}).exit_code, 0);
+  AdminCalls admin(cluster->keyd_address());
+  EXPECT_TRUE(WaitUntil([&] { return !admin.Status()->keys.at(0).active; }));
+  EXPECT_EQ(admin.Status()->keys.at(0).disabled_reason, "Google says the key is not valid");
+  ASSERT_FALSE(cluster->fake().Requests().empty());
+  EXPECT_EQ(cluster->fake().Requests().back().head.target, "/v1beta/models?pageSize=1");
+}
 
 TEST(Blame, LocationIsTriedOnAnotherProjectAndHurtsNoKey) {
   auto cluster = Cluster::Start({.keys = TestKeys(2)}).value();

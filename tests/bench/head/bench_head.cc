@@ -9,6 +9,8 @@
 #include "proxy/request_head.h"
 #include "proxy/request_plan.h"
 #include "proxy/response_head.h"
+#include "proxy/text_bytes_scan.h"
+#include "proxy/usage_scan.h"
 #include "tests/unit/proxy/sample_heads.h"
 
 namespace keypool::proxy {
@@ -119,6 +121,38 @@ void ScanBody(benchmark::State& state) {
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * body.size()));
 }
 BENCHMARK(ScanBody);
+
+void CountInput(benchmark::State& state) {
+  const std::string body =
+      R"({"contents":[{"role":"user","parts":[{"text":"Why is the sky blue, and the sea?"}]}],)"
+      R"("systemInstruction":{"parts":[{"text":"You are a helpful assistant."}]},)"
+      R"("generationConfig":{"temperature":0.7,"maxOutputTokens":512,"topP":0.95}})";
+  for (auto _ : state) {
+    TextBytesScan scan;
+    scan.Feed(body);
+    benchmark::DoNotOptimize(scan.InputTokens());
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * body.size()));
+}
+BENCHMARK(CountInput);
+
+// An event of a stream with a text of so many bytes.
+void ScanUsage(benchmark::State& state) {
+  const std::string event =
+      "data: {\"candidates\": [{\"content\": {\"parts\": [{\"text\": \"" +
+      std::string(static_cast<std::size_t>(state.range(0)), 'x') +
+      "\"}],\"role\": \"model\"},\"index\": 0}],\"usageMetadata\": {\"promptTokenCount\": 12,"
+      "\"candidatesTokenCount\": 345,\"totalTokenCount\": 357,\"promptTokensDetails\": "
+      "[{\"modality\": \"TEXT\",\"tokenCount\": 12}]},\"modelVersion\": \"gemini-2.5-flash\","
+      "\"responseId\": \"abcdefghijklmnop\"}\r\n\r\n";
+  for (auto _ : state) {
+    UsageScan scan("");
+    scan.Feed(event);
+    benchmark::DoNotOptimize(scan.usage());
+  }
+  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * event.size()));
+}
+BENCHMARK(ScanUsage)->Arg(100)->Arg(1000)->Arg(64 * 1024);
 
 }  // namespace
 }  // namespace keypool::proxy

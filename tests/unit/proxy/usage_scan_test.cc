@@ -325,11 +325,13 @@ TEST(UsageScan, CodingsThatAreUnknownOrBrokenThenNothingIsMadeUp) {
 }
 
 TEST(UsageScan, BombThenOnlyItsStartIsUnpacked) {
-  const std::string usage = R"({"usage":{"prompt_tokens":5},"a":")";
-  const std::string spaces(InflateStream::kUnpackedBytesMax - 1000, ' ');
-  EXPECT_EQ(Found(Gzip(usage + spaces + "\",\"model\":\"near\"}"), "gzip"), "5/0/0/0 near");
-  EXPECT_EQ(Found(Gzip(usage + spaces + std::string(1000, ' ') + "\",\"model\":\"far\"}"), "gzip"),
-            "5/0/0/0 -");
+  constexpr std::size_t kNear = 1000;
+  const std::string spaces(InflateStream::kUnpackedBytesMax - kNear, ' ');
+  const std::string bomb = R"({"usage":{"prompt_tokens":5},"a":")" + spaces +
+                           R"(","model":"near","b":")" + std::string(kNear, ' ') +
+                           R"(","model":"far"})";
+  EXPECT_EQ(Found(Gzip(bomb), "gzip"), "5/0/0/0 near");
+  EXPECT_EQ(Found(bomb), "5/0/0/0 far");
 }
 
 TEST(UsageScan, DeepAndLargeThenWhatIsBehindIsStillFound) {

@@ -63,7 +63,7 @@ class Random {
   }
   AcquireCommand Acquire() {
     AcquireCommand command;
-    command.kind = Flag() ? Kind::kMetered : Kind::kUnmetered;
+    command.kind = static_cast<Kind>(Number(0, 2));
     command.model = "m" + Text(kModelBytesMax - 1);
     for (std::uint64_t i = Number(0, kExcludedMax); i > 0; --i) {
       command.exclude_keys.push_back(Key());
