@@ -50,26 +50,28 @@ class Program:
 class Cluster:
     """fake_gemini ← proxies → keyd. `keys` maps key to project."""
 
-    def __init__(self, bin_dir, work_dir, keys, proxies=2, fake_flags=(), keyd_env=None):
+    def __init__(self, bin_dir, work_dir, keys, proxies=2, fake_flags=(), keyd_env=None,
+                 proxy_env=None):
         bin_dir, self.work_dir = pathlib.Path(bin_dir), pathlib.Path(work_dir)
         self.programs = []
         try:
-            self._start_all(bin_dir, keys, proxies, fake_flags, keyd_env)
+            self._start_all(bin_dir, keys, proxies, fake_flags, keyd_env or {}, proxy_env or {})
         except BaseException:
             self.stop()
             raise
 
-    def _start_all(self, bin_dir, keys, proxies, fake_flags, keyd_env):
+    def _start_all(self, bin_dir, keys, proxies, fake_flags, keyd_env, proxy_env):
         fake_keys = [flag for key, project in keys.items() for flag in ("--key", f"{key}@{project}")]
         fake = self._start("fake_gemini", [bin_dir / "fake_gemini", "--port", "0", *fake_keys, *fake_flags])
         self.fake_url = "http://127.0.0.1:" + fake.wait_for(r"listening on \S+:(\d+)")[1]
         env = {"DATA_DIR": str(self.work_dir / "data"), "GEMINI_BASE_URL": self.fake_url}
         keyd = self._start("keyd", [bin_dir / "keyd"], {
-            **env, **(keyd_env or {}), "GEMINI_API_KEYS": ",".join(f"{key}@{project}" for key, project in keys.items())})
+            **env, **keyd_env, "GEMINI_API_KEYS": ",".join(f"{key}@{project}" for key, project in keys.items())})
         keyd.wait_for(r"keyd_started")
         self.proxy_urls = []
         for number in range(1, proxies + 1):
-            proxy = self._start(f"proxy_{number}", [bin_dir / "proxy"], {**env, "PORT": "0"})
+            proxy = self._start(f"proxy_{number}", [bin_dir / "proxy"],
+                                {**env, **proxy_env, "PORT": "0"})
             self.proxy_urls.append("http://127.0.0.1:" + proxy.wait_for(r"proxy_listening\b.*\bport=(\d+)")[1])
 
     def _start(self, name, command, env=None):
@@ -79,6 +81,12 @@ class Cluster:
 
     def fake(self, path):
         with urllib.request.urlopen(f"{self.fake_url}/__fake/{path}", timeout=10) as answer:
+            return json.load(answer)
+
+    def post(self, url, body):
+        request = urllib.request.Request(url, json.dumps(body).encode(),
+                                         {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)
 
     def stop(self):

@@ -8,44 +8,20 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
-import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import install  # noqa: E402
 from cluster import Cluster  # noqa: E402
 
 KEYS = {f"sdk-test-key-{number}-0123456789": f"project-{number}" for number in (1, 2, 3)}
 CLIENT_SECONDS = 120
 FEATURES = ["text", "stream", "countTokens", "embeddings", "models", "chat"]
 NOT_IN_CLIENT = {("openai (npm)", "countTokens"), ("openai (PyPI)", "countTokens")}
-
-
-def install_python(packages):
-    python = packages / "venv" / "bin" / "python"
-    stamp = packages / "venv" / "installed"
-    wanted = (HERE / "requirements.txt").read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        venv.create(packages / "venv", with_pip=True, clear=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r",
-                        HERE / "requirements.txt"], check=True)
-        stamp.write_text(wanted)
-    return python
-
-
-def install_javascript(packages):
-    folder = packages / "node"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json", ".npmrc", "clients.mjs"):
-        (folder / name).write_bytes((HERE / name).read_bytes())
-    stamp = folder / "installed"
-    wanted = (HERE / "package-lock.json").read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run(["npm", "ci", "--silent", "--no-progress"], cwd=folder, check=True)
-        stamp.write_text(wanted)
-    return folder
 
 
 def clients(packages, only):
@@ -58,24 +34,33 @@ def clients(packages, only):
                   "openai (npm)": "openai"}
     python = {"google-genai (PyPI)": "google-genai", "openai (PyPI)": "openai"}
     if wanted(javascript):
-        folder = install_javascript(packages)
+        folder = install.javascript(packages)
         found |= {name: ["node", folder / "clients.mjs", javascript[name]] for name in wanted(javascript)}
     if wanted(python):
-        interpreter = install_python(packages)
+        interpreter = install.python(packages)
         found |= {name: [interpreter, HERE / "python_clients.py", python[name]] for name in wanted(python)}
     return found
 
 
-def run_client(command, cluster):
+def run_client(command, client_env):
     """Feature → None when it passed, else what went wrong."""
     env = {key: value for key, value in os.environ.items()
            if not key.startswith(("GEMINI_", "GOOGLE_", "OPENAI_")) and not key.lower().endswith("_proxy")}
-    done = subprocess.run([str(part) for part in command], env={**env, "PROXIES": ",".join(cluster.proxy_urls)},
-                          stdout=subprocess.PIPE, text=True, timeout=CLIENT_SECONDS)
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    # With what it starts it is a process group, so that all of it can be ended.
+    process = subprocess.Popen([str(part) for part in command], env={**env, **client_env},
+                               stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        output, _ = process.communicate(timeout=CLIENT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return {"exit": f"not within {CLIENT_SECONDS} s"}
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     results = {row["feature"]: None if row["ok"] else row.get("detail", "failed") for row in rows}
-    if done.returncode != 0:
-        results["exit"] = f"exit code {done.returncode}"
+    if process.returncode != 0:
+        results["exit"] = f"exit code {process.returncode}"
     return results
 
 
@@ -99,7 +84,7 @@ def main():
         try:
             print(" " * width + "".join(f"{feature:>13}" for feature in FEATURES))
             for name, command in commands.items():
-                results = run_client(command, cluster)
+                results = run_client(command, {"PROXIES": ",".join(cluster.proxy_urls)})
                 cells = []
                 for feature in FEATURES:
                     if (name, feature) in NOT_IN_CLIENT:
