@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/status_command.h"
 #include "cli/text_table.h"
+#include "cli/usage_command.h"
 #include "keyd/base/status.h"
 
 namespace keypool::cli {
@@ -136,6 +137,8 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return Enable(key, keyd, console);
     case Command::kReset:
       return Reset(options, keyd, console);
+    case Command::kUsage:
+      return RunUsage(options, keyd, console);
   }
   return kUsage;
 }

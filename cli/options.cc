@@ -3,6 +3,7 @@
 #include <array>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
@@ -39,6 +40,21 @@ constexpr char kResetExamples[] =
     "  poolctl reset --yes                        of every project, without asking\n"
     "Google does not forget: reset only when you know that Google's own counters started again.\n";
 
+constexpr char kUsageExamples[] =
+    "Examples:\n"
+    "  poolctl usage                              a total for each project, of the last 7 days\n"
+    "  poolctl usage --by client --days 30 --daily\n"
+    "  poolctl usage --by model --days 1 --hourly\n"
+    "  poolctl usage --by key --days 90 --csv > usage.csv\n"
+    "  poolctl usage --json | jq '.rows[] | select(.errors > 0)'\n"
+    "A day is a Pacific one, as Google counts requests a day; today is one of --days. An hour is "
+    "one\n"
+    "of UTC. --json and --csv give a row for each day, or with --hourly for each hour.\n"
+    "REQUESTS are those sent to Google; 429 and ERRORS (other statuses of 400 and above, or no\n"
+    "answer) are among them. CACHED tokens are among INPUT; OUTPUT is without THOUGHTS.\n"
+    "(unmetered) are calls that no model is charged for, (unknown) what no report said, (other)\n"
+    "the names beyond 10,000. Kept for 90 days; the oldest hours become days when room is short.\n";
+
 constexpr char kSecretInArguments[] =
     "add takes no secret on the command line, where the process list and the shell's history show "
     "it; leave it out to be asked for it, or use standard input or --file. If it was a real key, "
@@ -55,7 +71,41 @@ void CheckKey(Settings& command, const std::string& text) {
 
 struct Texts {
   std::string data_dir, key;
+  std::string by = "project", days = "7";
 };
+
+absl::Status ReadUsage(const Texts& texts, Options* o) {
+  bool known = false;
+  for (const UsageDimension by : {UsageDimension::kKey, UsageDimension::kProject,
+                                  UsageDimension::kModel, UsageDimension::kClient}) {
+    if (texts.by != NameOf(by)) continue;
+    o->by = by;
+    known = true;
+  }
+  if (!known) return absl::InvalidArgumentError("--by: must be key, project, model or client");
+  if (!absl::SimpleAtoi(texts.days, &o->days) || o->days < 1 || o->days > kUsageDaysMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--days: must be a whole number from 1 to ", kUsageDaysMax));
+  }
+  if (o->daily && o->hourly) {
+    return absl::InvalidArgumentError("--daily and --hourly: give one of the two");
+  }
+  if (o->json && o->csv) return absl::InvalidArgumentError("--json and --csv: give one of the two");
+  return absl::OkStatus();
+}
+
+void DeclareUsage(Settings& settings, Options* o, Texts* texts) {
+  Settings& usage = settings.AddCommand(
+      "usage", "Shows how many requests and tokens went through the pool.", kUsageExamples);
+  usage.AddOption("by", &texts->by, "NAME",
+                  "What to tell apart: key, project, model or client. Default: project.");
+  usage.AddOption("days", &texts->days, "N", "The last N Pacific days, 1 to 90. Default: 7.");
+  usage.AddSwitch("daily", &o->daily, "A row for each day instead of one total.");
+  usage.AddSwitch("hourly", &o->hourly, "A row for each hour instead of one total.");
+  usage.AddSwitch("json", &o->json, "Prints one JSON object.");
+  usage.AddSwitch("csv", &o->csv, "Prints comma-separated values with a head line.");
+  usage.AddCheck([o, texts] { return ReadUsage(*texts, o); });
+}
 
 void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   using Presence = Settings::Presence;
@@ -98,16 +148,18 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
                     "Only the project of this key. Without it: every project.");
   reset.AddSwitch("yes", &o->yes, "Resets every project without asking.");
   CheckKey(reset, texts->key);
+  DeclareUsage(settings, o, texts);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 6> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 7> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
       {"disable", Command::kDisable},
       {"enable", Command::kEnable},
       {"reset", Command::kReset},
+      {"usage", Command::kUsage},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

@@ -1,16 +1,18 @@
 // What the user asks of poolctl, read from flags, environment and file.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
 #include "absl/time/time.h"
+#include "keyd/base/admin.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/settings.h"
 
 namespace keypool::cli {
 
-enum class Command { kStatus, kAdd, kRemove, kDisable, kEnable, kReset };
+enum class Command { kStatus, kAdd, kRemove, kDisable, kEnable, kReset, kUsage };
 
 struct Options {
   Command command = Command::kStatus;
@@ -18,12 +20,19 @@ struct Options {
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it
-  bool json = false;         // status
+  bool json = false;         // status, usage
   bool watch = false;        // status
   std::string project;       // add
   std::string file;          // add: "-" or a path; empty when not said
   std::string reason;        // disable
   bool yes = false;          // reset: do not ask
+
+  // --- usage
+  UsageDimension by = UsageDimension::kProject;
+  std::int64_t days = 7;
+  bool daily = false;
+  bool hourly = false;
+  bool csv = false;
 };
 
 // Fills `*options` when the result says kRun.

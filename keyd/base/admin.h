@@ -106,4 +106,80 @@ struct PoolStatus {
   bool more = false;
 };
 
+// --- Usage: what went through the pool, for people. Statistics, not quota.
+
+inline constexpr std::int64_t kUsageDaysMax = 90;  // kept, the present one included
+inline constexpr std::size_t kUsageRowsMax = 1000;
+
+// By what requests are told apart.
+enum class UsageDimension { kKey, kProject, kModel, kClient };
+inline constexpr std::size_t kUsageDimensions = 4;
+constexpr std::string_view NameOf(UsageDimension dimension) {
+  switch (dimension) {
+    case UsageDimension::kKey:
+      return "key";
+    case UsageDimension::kProject:
+      break;
+    case UsageDimension::kModel:
+      return "model";
+    case UsageDimension::kClient:
+      return "client";
+  }
+  return "project";
+}
+
+// Of the requests that were sent to Google.
+struct UsageCounts {
+  std::int64_t requests = 0;
+  std::int64_t limited = 0;  // answered 429
+  std::int64_t errors = 0;   // another status of 400 or more, or no answer at all
+  std::int64_t input_tokens = 0;
+  std::int64_t cached_tokens = 0;  // of the input
+  std::int64_t output_tokens = 0;  // without thoughts
+  std::int64_t thought_tokens = 0;
+
+  friend bool operator==(const UsageCounts&, const UsageCounts&) = default;
+  // Stops at the largest number.
+  UsageCounts& operator+=(const UsageCounts& other) {
+    const auto add = [](std::int64_t* to, std::int64_t count) {
+      if (__builtin_add_overflow(*to, count, to)) *to = INT64_MAX;
+    };
+    add(&requests, other.requests);
+    add(&limited, other.limited);
+    add(&errors, other.errors);
+    add(&input_tokens, other.input_tokens);
+    add(&cached_tokens, other.cached_tokens);
+    add(&output_tokens, other.output_tokens);
+    add(&thought_tokens, other.thought_tokens);
+    return *this;
+  }
+};
+
+// One name in one hour of UTC, or in one Pacific day. Rows are in the order of their places.
+struct UsageRow {
+  struct Place {
+    std::int64_t day = 0;  // since 1970-01-01, of the Pacific calendar
+    std::string name;
+    std::int64_t hour = -1;  // since 1970 in UTC; -1: the whole day
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  Place place;
+  absl::Time start, end;
+  UsageCounts counts;
+};
+
+struct UsageQuery {
+  UsageDimension by = UsageDimension::kProject;
+  std::int64_t days = 7;  // Pacific days, the present one included; 1 to kUsageDaysMax
+  // A row for each hour; hours that were folded into their day for want of room come as a day.
+  bool hourly = false;
+  std::optional<UsageRow::Place> after = std::nullopt;  // rows after this one only
+  std::size_t rows_max = kUsageRowsMax;
+};
+
+struct UsagePage {
+  std::vector<UsageRow> rows;
+  bool more = false;
+};
+
 }  // namespace keypool

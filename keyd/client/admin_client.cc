@@ -73,6 +73,11 @@ class Admin final : public AdminClient {
         });
   }
 
+  void Usage(UsageQuery query, Done<UsagePage> done) override {
+    Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,
+          Decoding<v1::UsageResponse>(std::move(done)));
+  }
+
   absl::Status Watch(StatusQuery query, absl::Duration min_interval,
                      std::function<bool(PoolStatus)> on_status) override {
     grpc::ClientContext context;

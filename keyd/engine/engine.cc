@@ -69,6 +69,7 @@ class EngineImpl final : public Engine {
   void Reset(ResetCommand command, Done<std::int64_t> done) override;
   void Status(StatusQuery query, Done<PoolStatus> done) override;
   void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
+  void Usage(UsageQuery query, Done<UsagePage> done) override;
 
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
@@ -91,6 +92,8 @@ class EngineImpl final : public Engine {
   bool TickIsDue(const Now& now, bool idle) const;
   std::chrono::nanoseconds UntilNextRound() const;
   void TellUnhealthy(const absl::Status& failure);
+  // The last commit of an orderly stop: what Tick would have written within the next second.
+  void SendLast();
 
   const store::Durability durability_;
   const Clock& clock_;
@@ -200,16 +203,32 @@ void EngineImpl::Key(KeyId id, std::string model, Done<KeyStatus> done) {
   EnqueueAdmin<KeyStatus>(false, std::move(apply), std::move(done));
 }
 
+void EngineImpl::Usage(UsageQuery query, Done<UsagePage> done) {
+  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
+    return pool.Usage(query, now);
+  };
+  EnqueueAdmin<UsagePage>(false, std::move(apply), std::move(done));
+}
+
 void EngineImpl::Run() {
   std::vector<Call> calls;
   while (mailbox_.Take(&calls, UntilNextRound())) {
     Serve(&calls);
     calls.clear();
   }
+  SendLast();
   outbox_.WaitUntilEmpty();
   holding_.RefuseAll(absl::UnavailableError("keyd is stopping; ask again when it is back"));
   // A commit that failed last of all.
   if (const absl::Status failure = outbox_.Failure(); !failure.ok()) TellUnhealthy(failure);
+}
+
+void EngineImpl::SendLast() {
+  outbox_.WaitForRoom();
+  Batch batch;
+  batch.durability = durability_;
+  pool_->FlushUsage(&batch.mutations);
+  outbox_.Send(std::move(batch));
 }
 
 void EngineImpl::Serve(std::vector<Call>* calls) {

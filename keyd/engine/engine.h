@@ -84,6 +84,8 @@ class Engine {
   virtual void Status(StatusQuery query, Done<PoolStatus> done) = 0;
   virtual void Key(KeyId id, std::string model, Done<KeyStatus> done) = 0;
 
+  virtual void Usage(UsageQuery query, Done<UsagePage> done) = 0;
+
   // OK while it can grant; else why not: UNAVAILABLE, with the cause and the fix.
   virtual absl::Status Health() const = 0;
   // Runs `on_change` on the engine's thread, once, when a commit fails. Not when Stop is called.

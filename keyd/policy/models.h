@@ -14,6 +14,7 @@
 #include "keyd/policy/moment.h"
 #include "keyd/policy/selector.h"
 #include "keyd/policy/types.h"
+#include "keyd/policy/usage_place.h"
 #include "keyd/policy/wait_queue.h"
 
 namespace keypool::policy {
@@ -41,6 +42,7 @@ struct Model {
   WaitQueue waiting;               // Acquires that are held back
   MonoTime waiting_due;            // when the first of them can be granted
   std::uint64_t last_used = 0;     // number of the pool's grant
+  UsagePlace usage;
 
   // The sweep that follows a turn of the day or a step of the clock, from the last bucket down, so
   // that taking a bucket out (the last one takes its place) skips nobody.

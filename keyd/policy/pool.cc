@@ -40,7 +40,10 @@ Pool::State::State(const PoolConfig& config_in, Epoch epoch_in, const Now& now)
       leases({.time_to_live = config.lease_time_to_live,
               .late_grace = config.late_report_grace,
               .max = config.leases_max}),
-      keyless_at(now.mono) {}
+      keyless_at(now.mono),
+      usage({.names_max = config.usage_names_max,
+             .rows_max = config.usage_rows_max,
+             .pacific = config.pacific}) {}
 
 Moment Pool::State::Observe(const Now& now) {
   const absl::Time at_zero = WallAtMonoZero(now);

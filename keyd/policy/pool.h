@@ -81,6 +81,11 @@ class Pool {
   PoolStatus Status(const StatusQuery& query, const Now& now) const;
   // Errors: NOT_FOUND.
   absl::StatusOr<KeyStatus> Key(KeyId id, std::string_view model, const Now& now) const;
+  // What went through the pool, for people; O(page). Counted at the report, and written by Tick
+  // once a second: unlike the counts that limit requests, a kill loses the last second of it.
+  UsagePage Usage(const UsageQuery& query, const Now& now) const;
+  // Writes what Tick has not written yet, for an orderly stop.
+  void FlushUsage(Mutations* mutations);
   // The id of the key with this secret.
   std::optional<KeyId> Find(const Secret& secret) const;
 

@@ -12,6 +12,7 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
   ReportReply reply = {.settled = Settled::kNow, .retryable = verdict.retryable};
   if (command.epoch != state.epoch) {
     state.ApplyElsewhere(verdict, command, m, mutations);
+    state.CountUsageElsewhere(command, m);
     reply.settled = Settled::kOtherEpoch;
     return reply;
   }
@@ -32,6 +33,7 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
     state.Put(bucket, m);
   }
+  state.CountUsage(command, ended->lease, m);
   state.LeaseIsGone(ended->lease, m, mutations);
   return reply;
 }

@@ -76,6 +76,9 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
     state->removed.Restore(std::move(record), mutations);
   }
   KP_RETURN_IF_ERROR(state->RestoreBuckets(snapshot.buckets, m, mutations));
+  for (const UsageRecord& record : snapshot.usage) {
+    KP_RETURN_IF_ERROR(state->usage.Restore(record));
+  }
   return std::unique_ptr<Pool>(new Pool(std::move(state)));
 }
 

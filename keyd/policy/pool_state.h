@@ -22,6 +22,7 @@
 #include "keyd/policy/pacific_day.h"
 #include "keyd/policy/pool.h"
 #include "keyd/policy/roster.h"
+#include "keyd/policy/usage_ledger.h"
 
 namespace keypool::policy {
 
@@ -150,6 +151,10 @@ struct Pool::State {
   void Sweep(Model& model, const Moment& m, int* budget, Mutations* mutations);
   void TickKeyless(const Moment& m, int* budget, Mutations* mutations);
 
+  // --- pool_usage.cc
+  void CountUsage(const ReportCommand& command, const Lease& lease, const Moment& m);
+  void CountUsageElsewhere(const ReportCommand& command, const Moment& m);
+
   // --- pool_status.cc
   KeyStatus Describe(const KeyEntry& key, std::string_view model, const Moment& m) const;
 
@@ -192,6 +197,8 @@ struct Pool::State {
   std::size_t tick_model = 0;    // where the next Tick goes on
   std::size_t keyless_left = 0;  // of the round over Roster::keyless that is under way
   MonoTime keyless_at;           // when the next round begins
+
+  UsageLedger usage;
 };
 
 }  // namespace keypool::policy

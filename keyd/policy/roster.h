@@ -16,6 +16,7 @@
 #include "keyd/base/secret.h"
 #include "keyd/policy/secret_index.h"
 #include "keyd/policy/types.h"
+#include "keyd/policy/usage_place.h"
 
 namespace keypool::policy {
 
@@ -66,6 +67,7 @@ struct Project {
   std::vector<Bucket*> buckets;  // by serial of the model
   std::size_t order_at = kNotInOrder;
   std::size_t keyless_at = 0;  // while it has no key
+  UsagePlace usage;
 
   bool usable() const { return !active.empty(); }
   // Its bucket for a model; nullptr when there is none.

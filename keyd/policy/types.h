@@ -38,6 +38,10 @@ struct PoolConfig {
   std::size_t models_max = 2'048;     // distinct model names tracked at a time
   // America/Los_Angeles from the machine's tzdata; the day of Google's daily quotas.
   absl::TimeZone pacific;
+  // The accounts. Names of each dimension; those beyond count as "(other)". Rows of all dimensions;
+  // beyond, the oldest hours are folded into their days, and then the oldest days go.
+  std::size_t usage_names_max = 10'000;
+  std::size_t usage_rows_max = 500'000;
 };
 
 // --- What is remembered: records are written whole, the last one wins
@@ -100,6 +104,17 @@ struct RemovedKeyRecord {
   std::string fingerprint;  // SecretFingerprint of its secret: 32 bytes
 };
 
+// What went through the pool under one name in one hour, or day.
+struct UsageName {
+  UsageDimension dimension = UsageDimension::kKey;
+  UsageRow::Place place;
+  friend auto operator<=>(const UsageName&, const UsageName&) = default;
+};
+struct UsageRecord {
+  UsageName name;
+  UsageCounts counts;
+};
+
 struct BucketName {
   ProjectId project;
   std::string model;
@@ -111,6 +126,7 @@ struct Snapshot {
   std::vector<KeyRecord> keys;
   std::vector<BucketRecord> buckets;
   std::vector<RemovedKeyRecord> removed;  // in any order
+  std::vector<UsageRecord> usage;         // in any order
 };
 
 struct DeleteKey {
@@ -122,8 +138,11 @@ struct DeleteBucket {
 struct DeleteRemovedKey {
   KeyId id;
 };
+struct DeleteUsage {
+  UsageName name;
+};
 using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, DeleteKey, DeleteBucket,
-                              RemovedKeyRecord, DeleteRemovedKey>;
+                              RemovedKeyRecord, DeleteRemovedKey, UsageRecord, DeleteUsage>;
 using Mutations = std::vector<Mutation>;
 
 }  // namespace keypool::policy

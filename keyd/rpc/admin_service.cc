@@ -65,8 +65,14 @@ void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
                 service_.RequestGetKey(context, request, writer, queue, queue, tag);
               },
               [this](GetKeyCall* call) { GetKey(call); }};
+  usage_ = {calls_,
+            [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+              service_.RequestUsage(context, request, writer, queue, queue, tag);
+            },
+            [this](UsageCall* call) { Usage(call); }};
   StatusCall::Await(&status_);
   GetKeyCall::Await(&get_key_);
+  UsageCall::Await(&usage_);
 }
 
 void AdminService::ServeChanges(grpc::ServerCompletionQueue* queue) {
@@ -170,6 +176,17 @@ void AdminService::EnableKey(EnableKeyCall* call) {
   absl::StatusOr<EnableKeyCommand> command = wire::Decode(call->request());
   if (!command.ok()) return call->Fail(command.status());
   engine_->EnableKey(*command, Answering(call));
+}
+
+void AdminService::Usage(UsageCall* call) {
+  absl::StatusOr<UsageQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->Usage(*std::move(query), [call](absl::StatusOr<UsagePage> page) {
+    if (!page.ok()) return call->Fail(page.status());
+    v1::UsageResponse response;
+    wire::Encode(*page, &response);
+    call->Reply(response);
+  });
 }
 
 void AdminService::Produce(Watch* call) {

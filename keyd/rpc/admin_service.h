@@ -28,6 +28,7 @@ class AdminService {
   using RemoveKeyCall = UnaryCall<v1::RemoveKeyRequest, v1::RemoveKeyResponse>;
   using DisableKeyCall = UnaryCall<v1::DisableKeyRequest, v1::KeyStatus>;
   using EnableKeyCall = UnaryCall<v1::EnableKeyRequest, v1::KeyStatus>;
+  using UsageCall = UnaryCall<v1::UsageRequest, v1::UsageResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
@@ -41,6 +42,7 @@ class AdminService {
   void RemoveKey(RemoveKeyCall* call);
   void DisableKey(DisableKeyCall* call);
   void EnableKey(EnableKeyCall* call);
+  void Usage(UsageCall* call);
   void Produce(Watch* call);
 
   engine::Engine* const engine_;
@@ -54,6 +56,7 @@ class AdminService {
   DisableKeyCall::Method disable_key_;
   EnableKeyCall::Method enable_key_;
   Watch::Method watch_;
+  UsageCall::Method usage_;
 };
 
 }  // namespace keypool::rpc

@@ -7,9 +7,11 @@ using policy::BucketRecord;
 using policy::DeleteBucket;
 using policy::DeleteKey;
 using policy::DeleteRemovedKey;
+using policy::DeleteUsage;
 using policy::KeyRecord;
 using policy::PoolRecord;
 using policy::RemovedKeyRecord;
+using policy::UsageRecord;
 
 }  // namespace
 
@@ -33,6 +35,7 @@ policy::Snapshot MemStore::BeginReign() {
   for (const auto& [id, record] : keys_) snapshot.keys.push_back(record);
   for (const auto& [name, record] : buckets_) snapshot.buckets.push_back(record);
   for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
+  for (const auto& [name, counts] : usage_) snapshot.usage.push_back({name, counts});
   return snapshot;
 }
 
@@ -50,6 +53,8 @@ std::vector<absl::Status> MemStore::Write(std::span<const QueuedCommit> group) {
     void operator()(const DeleteBucket& bucket) {
       store->buckets_.erase({bucket.name.project, bucket.name.model});
     }
+    void operator()(const UsageRecord& record) { store->usage_[record.name] = record.counts; }
+    void operator()(const DeleteUsage& usage) { store->usage_.erase(usage.name); }
   };
   std::vector<absl::Status> results;
   results.reserve(group.size());

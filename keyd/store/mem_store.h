@@ -27,6 +27,7 @@ class MemStore final : public Store {
   std::map<KeyId, policy::KeyRecord> keys_;
   std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
   std::map<KeyId, policy::RemovedKeyRecord> removed_;
+  std::map<policy::UsageName, UsageCounts> usage_;
 
   GroupWriter writer_;  // last: its thread ends before what it writes goes
 };

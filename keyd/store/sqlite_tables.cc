@@ -2,12 +2,14 @@
 
 #include <openssl/crypto.h>
 
+#include <optional>
 #include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
 #include "keyd/store/codec.h"
+#include "keyd/store/usage_codec.h"
 
 namespace keypool::store {
 namespace {
@@ -17,10 +19,13 @@ using policy::BucketRecord;
 using policy::DeleteBucket;
 using policy::DeleteKey;
 using policy::DeleteRemovedKey;
+using policy::DeleteUsage;
 using policy::KeyRecord;
 using policy::PoolRecord;
 using policy::RemovedKeyRecord;
 using policy::Snapshot;
+using policy::UsageName;
+using policy::UsageRecord;
 
 constexpr char kSchema[] = R"sql(
 CREATE TABLE reign (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
@@ -30,6 +35,14 @@ CREATE TABLE keys (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE removed_keys (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
 CREATE TABLE buckets (project TEXT NOT NULL, model TEXT NOT NULL, record BLOB NOT NULL,
                       PRIMARY KEY (project, model)) WITHOUT ROWID;
+)sql";
+
+// Came later than schema 1, which does not change for it: a keyd that does not know this table does
+// not look at it.
+constexpr char kLaterTables[] = R"sql(
+CREATE TABLE IF NOT EXISTS usage (dimension INTEGER NOT NULL, day INTEGER NOT NULL,
+                                  name TEXT NOT NULL, hour INTEGER NOT NULL, record BLOB NOT NULL,
+                                  PRIMARY KEY (dimension, day, name, hour)) WITHOUT ROWID;
 )sql";
 
 // Removed secrets are overwritten where it costs no extra write; the log is cut back after a burst.
@@ -85,10 +98,10 @@ absl::Status PrepareFile(const SqliteDb& db) {
   KP_RETURN_IF_ERROR(CheckOurs(values[0], values[1], values[2], &is_new));
   KP_RETURN_IF_ERROR(UseWal(db));
   KP_RETURN_IF_ERROR(db.Execute(kConnectionSettings));
-  if (!is_new) return absl::OkStatus();
-  const std::string script =
-      absl::StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA application_id = ", kApplicationId,
-                   "; PRAGMA user_version = ", kSchemaVersion, "; COMMIT;");
+  if (!is_new) return db.Execute(kLaterTables);
+  const std::string script = absl::StrCat("BEGIN IMMEDIATE;", kSchema, kLaterTables,
+                                          "PRAGMA application_id = ", kApplicationId,
+                                          "; PRAGMA user_version = ", kSchemaVersion, "; COMMIT;");
   return db.Execute(script.c_str());
 }
 
@@ -112,6 +125,22 @@ absl::Status Append(absl::StatusOr<T> record, std::vector<T>* out) {
   return absl::OkStatus();
 }
 
+absl::Status AppendUsage(const SqliteStatement& row, Snapshot* snapshot) {
+  const std::optional<UsageDimension> dimension = DimensionOfRow(row.Int(0));
+  // Of a keyd that tells requests apart by more than this one does.
+  if (!dimension) return absl::OkStatus();
+  const UsageName name{*dimension, {row.Int(1), std::string(row.Bytes(2)), row.Int(3)}};
+  return Append(DecodeUsage(name, row.Bytes(4)), &snapshot->usage);
+}
+
+// Leaves the last parameter of a put for the record.
+SqliteStatement& BindUsage(SqliteStatement& statement, const UsageName& name) {
+  return statement.BindInt(1, RowOf(name.dimension))
+      .BindInt(2, name.place.day)
+      .BindText(3, name.place.name)
+      .BindInt(4, name.place.hour);
+}
+
 KeyId KeyIdIn(const SqliteStatement& row) { return KeyId{static_cast<std::uint64_t>(row.Int(0))}; }
 std::int64_t RowOf(KeyId id) { return static_cast<std::int64_t>(id.value()); }
 
@@ -121,6 +150,7 @@ struct SqliteTables::Statements {
   SqliteStatement begin, commit, read_epoch, write_epoch;
   SqliteStatement put_pool, put_key, put_bucket, put_removed;
   SqliteStatement delete_key, delete_bucket, delete_removed;
+  SqliteStatement put_usage, delete_usage;
 };
 
 SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
@@ -136,7 +166,8 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
         "REPLACE INTO pool VALUES (1, ?1)", "REPLACE INTO keys VALUES (?1, ?2)",
         "REPLACE INTO buckets VALUES (?1, ?2, ?3)", "REPLACE INTO removed_keys VALUES (?1, ?2)",
         "DELETE FROM keys WHERE id = ?1", "DELETE FROM buckets WHERE project = ?1 AND model = ?2",
-        "DELETE FROM removed_keys WHERE id = ?1"}) {
+        "DELETE FROM removed_keys WHERE id = ?1", "REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)",
+        "DELETE FROM usage WHERE dimension = ?1 AND day = ?2 AND name = ?3 AND hour = ?4"}) {
     absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
     if (!statement.ok()) return statement.status();
     made.push_back(*std::move(statement));
@@ -146,7 +177,8 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
   auto statements = std::unique_ptr<Statements>(
       new Statements{std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++), std::move(*next++), std::move(*next++)});
+                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
+                     std::move(*next++)});
   return std::unique_ptr<SqliteTables>(new SqliteTables(db, std::move(statements)));
 }
 
@@ -194,6 +226,9 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() const {
         const BucketName name{ProjectId{std::string(row.Bytes(0))}, std::string(row.Bytes(1))};
         return Append(DecodeBucket(name, row.Bytes(2)), &snapshot.buckets);
       }));
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT dimension, day, name, hour, record FROM usage",
+              [&](const SqliteStatement& row) { return AppendUsage(row, &snapshot); }));
   return snapshot;
 }
 
@@ -232,6 +267,13 @@ absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
       return to.delete_bucket.BindText(1, bucket.name.project.value())
           .BindText(2, bucket.name.model)
           .Run();
+    }
+    absl::Status operator()(const UsageRecord& record) {
+      EncodeUsage(record, &bytes);
+      return BindUsage(to.put_usage, record.name).BindBlob(5, bytes).Run();
+    }
+    absl::Status operator()(const DeleteUsage& usage) {
+      return BindUsage(to.delete_usage, usage.name).Run();
     }
   };
   return std::visit(Writer{*statements_, record_}, mutation);

@@ -58,4 +58,10 @@ absl::StatusOr<PoolStatus> Decode(const v1::StatusResponse& in);
 void Encode(const KeyStatus& key, v1::KeyStatus* out);
 absl::StatusOr<KeyStatus> Decode(const v1::KeyStatus& in);
 
+// --- admin_usage.cc: the accounts, with the errors above.
+void Encode(const UsageQuery& query, v1::UsageRequest* out);
+absl::StatusOr<UsageQuery> Decode(const v1::UsageRequest& in);
+void Encode(const UsagePage& page, v1::UsageResponse* out);
+absl::StatusOr<UsagePage> Decode(const v1::UsageResponse& in);
+
 }  // namespace keypool::wire

@@ -162,6 +162,20 @@ TEST(SqliteStore, NewerSchemaIsRefused) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("newer keyd"));
 }
 
+TEST(SqliteStore, StoreOfBeforeTheAccountsOpensAndKeepsAccountsFromThenOn) {
+  const fakes::TempDir dir;
+  const std::string path = dir.File("keyd.db");
+  MakeStore(path, 2);
+  RunSql(path, "DROP TABLE usage");
+  const std::unique_ptr<SqliteStore> store = OpenNow(path);
+  const policy::Snapshot snapshot = LoadNow(*store);
+  EXPECT_EQ(snapshot.keys.size(), 2u);
+  EXPECT_TRUE(snapshot.usage.empty());
+  const policy::UsageRecord record = UsageOf(UsageDimension::kModel, "m", 1);
+  ASSERT_TRUE(CommitNow(*store, snapshot.epoch, {record}).ok());
+  EXPECT_EQ(LoadNow(*store).usage.size(), 1u);
+}
+
 TEST(SqliteStore, DamagedRecordIsToldWithTableAndRowAndTheEpochStays) {
   const fakes::TempDir dir;
   const std::string path = dir.File("keyd.db");

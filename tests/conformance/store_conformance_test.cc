@@ -29,6 +29,7 @@ TEST_P(StoreConformance, EmptyStoreLoadsAsANewPool) {
   EXPECT_TRUE(snapshot.keys.empty());
   EXPECT_TRUE(snapshot.buckets.empty());
   EXPECT_TRUE(snapshot.removed.empty());
+  EXPECT_TRUE(snapshot.usage.empty());
 }
 
 TEST_P(StoreConformance, EveryLoadBeginsAHigherEpoch) {
@@ -105,6 +106,25 @@ TEST_P(StoreConformance, DeletedRecordsAreGoneAndOthersStay) {
   expected.keys = {KeyOf(2)};
   expected.buckets = {BucketOf("p", "n")};
   expected.removed = {{KeyId{9}, "g"}};
+  EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
+}
+
+TEST_P(StoreConformance, UsageComesBackIsReplacedAndDeletedRowByRow) {
+  using enum UsageDimension;
+  policy::UsageRecord full = UsageOf(kClient, "客户 'x'; --", 1);
+  full.counts = {1, 2, 3, INT64_MAX, 5, 6, 7};
+  policy::UsageRecord day = full;
+  day.name.place.hour = -1;
+  policy::UsageRecord other_day = full;
+  other_day.name.place.day = -5;
+  Snapshot expected;
+  expected.usage = {full, day, other_day, UsageOf(kKey, "", 9), UsageOf(kModel, "n", 4)};
+  Mutations batch = {UsageOf(kModel, "n", 3), UsageOf(kProject, "n", 8)};
+  for (const policy::UsageRecord& record : expected.usage) batch.push_back(record);
+  batch.push_back(policy::DeleteUsage{UsageOf(kProject, "n").name});
+  batch.push_back(policy::DeleteUsage{UsageOf(kProject, "never there").name});
+  const Epoch epoch = LoadNow(store()).epoch;
+  ASSERT_TRUE(CommitNow(store(), epoch, batch).ok());
   EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
 #include "keyd/store/mem_store.h"
 #include "keyd/store/sqlite_store.h"
 #include "tests/fakes/keyd/faulty_store.h"
@@ -74,14 +75,23 @@ policy::BucketRecord BucketOf(std::string project, std::string model, std::int64
   return bucket;
 }
 
+policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int64_t requests) {
+  policy::UsageRecord record;
+  record.name = {dimension, {20'000, std::move(name), 480'007}};
+  record.counts.requests = requests;
+  return record;
+}
+
 std::string Describe(policy::Snapshot snapshot) {
-  auto& [epoch, pool, keys, buckets, removed] = snapshot;
+  auto& [epoch, pool, keys, buckets, removed, usage] = snapshot;
   std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::sort(removed.begin(), removed.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
   std::sort(buckets.begin(), buckets.end(), [](const auto& a, const auto& b) {
     return std::tie(a.project, a.model) < std::tie(b.project, b.model);
   });
+  std::sort(usage.begin(), usage.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   std::string out = absl::StrCat("next ", pool.next_key.value(), "\n");
   for (const policy::KeyRecord& key : keys) {
     absl::StrAppend(&out, "key ", key.id.value(), " ", absl::CHexEscape(key.project.value()), " ",
@@ -102,6 +112,12 @@ std::string Describe(policy::Snapshot snapshot) {
   for (const policy::RemovedKeyRecord& key : removed) {
     absl::StrAppend(&out, "removed ", key.id.value(), " ", absl::BytesToHexString(key.fingerprint),
                     "\n");
+  }
+  for (const auto& [name, c] : usage) {
+    absl::StrAppend(&out, "usage ", ToAbsl(NameOf(name.dimension)), " ", name.place.day, " ",
+                    absl::CHexEscape(name.place.name), " ", name.place.hour, " ", c.requests, " ",
+                    c.limited, " ", c.errors, " ", c.input_tokens, " ", c.cached_tokens, " ",
+                    c.output_tokens, " ", c.thought_tokens, "\n");
   }
   return out;
 }

@@ -49,6 +49,8 @@ policy::Snapshot LoadNow(Store& store);
 
 policy::KeyRecord KeyOf(std::uint64_t id, std::string_view secret = "AIza-some-secret");
 policy::BucketRecord BucketOf(std::string project, std::string model, std::int64_t day_used = 0);
+// In one hour of one day.
+policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int64_t requests = 0);
 
 // Every field of everything, in an order of its own: equal texts mean equal pools. The epoch is
 // left out.

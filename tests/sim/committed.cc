@@ -27,16 +27,19 @@ void Committed::Write(const policy::Mutations& mutations) {
       [this](const policy::DeleteBucket& d) {
         buckets_.erase({d.name.project, d.name.model});
       },
+      [this](const policy::UsageRecord& r) { usage_[r.name] = r.counts; },
+      [this](const policy::DeleteUsage& d) { usage_.erase(d.name); },
   };
   for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
 }
 
 policy::Snapshot Committed::Load(Epoch epoch) const {
   policy::Snapshot snapshot = {
-      .epoch = epoch, .pool = pool_, .keys = {}, .buckets = {}, .removed = {}};
+      .epoch = epoch, .pool = pool_, .keys = {}, .buckets = {}, .removed = {}, .usage = {}};
   for (const auto& [id, record] : keys_) snapshot.keys.push_back(record);
   for (const auto& [name, record] : buckets_) snapshot.buckets.push_back(record);
   for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
+  for (const auto& [name, counts] : usage_) snapshot.usage.push_back({name, counts});
   return snapshot;
 }
 

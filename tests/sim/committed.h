@@ -20,6 +20,7 @@ class Committed {
   std::map<KeyId, policy::KeyRecord> keys_;
   std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
   std::map<KeyId, policy::RemovedKeyRecord> removed_;
+  std::map<policy::UsageName, UsageCounts> usage_;
 };
 
 }  // namespace keypool::sim

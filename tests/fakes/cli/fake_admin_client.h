@@ -18,6 +18,7 @@ class FakeAdminClient final : public client::AdminClient {
   absl::Status error;              // when not OK, the answer to everything
   std::size_t page_max = 1000;     // keys in one page, whatever is asked
   std::vector<std::string> calls;  // what was asked, in words
+  std::vector<UsageRow> usage;     // what Usage answers, page by page, whatever is asked
   // What Watch delivers, one list for each call; then it ends with `watch_end`.
   std::vector<std::vector<PoolStatus>> watches;
   absl::Status watch_end = absl::OkStatus();
@@ -72,6 +73,19 @@ class FakeAdminClient final : public client::AdminClient {
   void Reset(ResetCommand command, Done<std::int64_t> done) override {
     calls.push_back("reset " + (command.key ? ToString(*command.key) : std::string("all")));
     Answer<std::int64_t>(5, std::move(done));
+  }
+  void Usage(UsageQuery query, Done<UsagePage> done) override {
+    calls.push_back("usage by " + std::string(NameOf(query.by)) + " of " +
+                    std::to_string(query.days) + (query.hourly ? " days, hourly" : " days") +
+                    (query.after ? " after " + query.after->name : ""));
+    UsagePage page;
+    for (const UsageRow& row : usage) {
+      if (query.after && row.place <= *query.after) continue;
+      page.more = page.rows.size() == std::min(page_max, query.rows_max);
+      if (page.more) break;
+      page.rows.push_back(row);
+    }
+    Answer<UsagePage>(std::move(page), std::move(done));
   }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {

@@ -234,6 +234,33 @@ void FakeEngine::Key(KeyId id, std::string, Done<KeyStatus> done) {
   });
 }
 
+void FakeEngine::MakeUsage(int rows) {
+  MutexLock lock(&mutex_);
+  usage_rows_ = rows;
+}
+
+void FakeEngine::Usage(UsageQuery query, Done<UsagePage> done) {
+  Enqueue([this, query = std::move(query), done = std::move(done)] {
+    UsagePage page;
+    int rows = 0;
+    {
+      MutexLock lock(&mutex_);
+      if (query.by == UsageDimension::kProject) rows = usage_rows_;
+    }
+    for (int i = 0; i < rows && !page.more; ++i) {
+      UsageRow row;
+      row.place = {20'000, std::string(1, static_cast<char>('a' + i)), -1};
+      row.start = absl::FromUnixSeconds(20'000 * 86'400 + 7 * 3'600);
+      row.end = row.start + absl::Hours(24);
+      row.counts.requests = i;
+      if (query.after && row.place <= *query.after) continue;
+      page.more = page.rows.size() == query.rows_max;
+      if (!page.more) page.rows.push_back(std::move(row));
+    }
+    done(std::move(page));
+  });
+}
+
 absl::Status FakeEngine::Health() const {
   MutexLock lock(&mutex_);
   return health_;

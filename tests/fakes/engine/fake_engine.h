@@ -34,6 +34,9 @@ class FakeEngine final : public engine::Engine {
   // Keys 1 to n, each in a project of its own, with this many buckets each.
   void MakeKeys(int n, int buckets = 1);
 
+  // Rows of Usage.
+  void MakeUsage(int rows);
+
   // Commands of each Post that was accepted, in order.
   std::vector<std::size_t> PostSizes() const;
   // Every report that was applied, in order, previous ones included.
@@ -52,6 +55,9 @@ class FakeEngine final : public engine::Engine {
   void Reset(ResetCommand command, Done<std::int64_t> done) override;
   void Status(StatusQuery query, Done<PoolStatus> done) override;
   void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
+  // By project: "a", "b" … with as many requests as their number, on one day; by anything else: no
+  // row.
+  void Usage(UsageQuery query, Done<UsagePage> done) override;
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
   std::uint64_t ChangeCount() const override { return changes_; }
@@ -75,6 +81,7 @@ class FakeEngine final : public engine::Engine {
   std::uint64_t last_lease_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t last_key_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<KeyStatus> keys_ ABSL_GUARDED_BY(mutex_);
+  int usage_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::size_t> post_sizes_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReportCommand> reports_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);

@@ -50,6 +50,14 @@ TEST(Options, EachCommandHasItsOwn) {
   const Read reset = ReadAll({"reset", "--yes"});
   EXPECT_EQ(reset.options.key, std::nullopt);
   EXPECT_TRUE(reset.options.yes);
+  const Read usage = ReadAll({"usage", "--by=client", "--days", "90", "--hourly", "--csv"});
+  ASSERT_EQ(usage.parsed.next, Settings::Next::kRun) << usage.parsed.err;
+  EXPECT_EQ(usage.options.command, Command::kUsage);
+  EXPECT_EQ(usage.options.by, UsageDimension::kClient);
+  EXPECT_EQ(usage.options.days, 90);
+  EXPECT_TRUE(usage.options.hourly && usage.options.csv);
+  EXPECT_EQ(ReadAll({"usage"}).options.by, UsageDimension::kProject);
+  EXPECT_EQ(ReadAll({"usage"}).options.days, 7);
 }
 
 TEST(Options, SecretOnTheCommandLineIsRefusedAndNotShown) {
@@ -73,11 +81,18 @@ TEST(Options, MistakesNameTheFix) {
   EXPECT_THAT(ReadAll({"add", "--project=-x"}).parsed.err, HasSubstr("--project: is no project"));
   EXPECT_THAT(ReadAll({"status", "--address=localhost:1"}).parsed.err,
               HasSubstr("KEYD_ADDRESS: keyd listens on a unix socket"));
+  EXPECT_THAT(ReadAll({"usage", "--by=moon"}).parsed.err,
+              HasSubstr("--by: must be key, project, model or client"));
+  for (const char* days : {"--days=0", "--days=91", "--days=x", "--days="}) {
+    EXPECT_THAT(ReadAll({"usage", days}).parsed.err, HasSubstr("--days: ")) << days;
+  }
+  EXPECT_THAT(ReadAll({"usage", "--daily", "--hourly"}).parsed.err, HasSubstr("one of the two"));
+  EXPECT_THAT(ReadAll({"usage", "--json", "--csv"}).parsed.err, HasSubstr("one of the two"));
   EXPECT_THAT(ReadAll({"status", "--timeout=0"}).parsed.err, HasSubstr("0.1 to 600 seconds"));
 }
 
 TEST(Options, EveryCommandHasAHelpWithAnExample) {
-  for (const char* command : {"status", "add", "remove", "disable", "enable", "reset"}) {
+  for (const char* command : {"status", "add", "remove", "disable", "enable", "reset", "usage"}) {
     const Read read = ReadAll({command, "--help"});
     EXPECT_EQ(read.parsed.exit_code, 0);
     EXPECT_THAT(read.parsed.out,

@@ -80,6 +80,12 @@ TEST_F(AdminClientTest, EveryCallReachesKeydAndComesBack) {
       Await<std::int64_t>([&](auto done) { client->Reset({added->id}, std::move(done)); });
   ASSERT_TRUE(reset.ok());
   EXPECT_EQ(*reset, 1);
+  engine_.MakeUsage(3);
+  const auto usage =
+      Await<UsagePage>([&](auto done) { client->Usage({.rows_max = 2}, std::move(done)); });
+  ASSERT_TRUE(usage.ok()) << usage.status();
+  EXPECT_EQ(usage->rows.size(), 2u);
+  EXPECT_TRUE(usage->more);
   const auto status = AwaitStatus(client.get());
   ASSERT_TRUE(status.ok());
   EXPECT_EQ(status->keys.size(), 1u);

@@ -265,5 +265,25 @@ TEST_F(EngineTest, RestartRemembersKeysAndCounts) {
   EXPECT_GE(UsedToday(*status), 20);
 }
 
+TEST_F(EngineTest, OrderlyStopWritesTheAccountsAndARestartTakesThemUp) {
+  Start();
+  AddKeyNow("AIza-first-secret-text");
+  for (std::int64_t served = 1; served <= 3; ++served) {
+    const Epoch epoch = StatusNow(*engine_)->summary.epoch;
+    const AcquireReply granted = AcquireNow();
+    LeaseCommand report;
+    report.command = ReportOf(std::get<Grant>(granted), epoch, 200);
+    ASSERT_TRUE(Await(Post(*engine_, {report})).status.ok());
+    Start();
+    auto [done, page] = Expecting<absl::StatusOr<UsagePage>>();
+    engine_->Usage({.by = UsageDimension::kModel}, done);
+    const absl::StatusOr<UsagePage> got = Await(std::move(page));
+    ASSERT_TRUE(got.ok()) << got.status();
+    ASSERT_EQ(got->rows.size(), 1u);
+    EXPECT_EQ(got->rows[0].place.name, kModel);
+    EXPECT_EQ(got->rows[0].counts.requests, served);
+  }
+}
+
 }  // namespace
 }  // namespace keypool::engine

@@ -53,6 +53,7 @@ class PoolTest : public testing::Test {
     for (const auto& [id, record] : stored_keys) snapshot.keys.push_back(record);
     for (const auto& [name, record] : stored) snapshot.buckets.push_back(record);
     for (const auto& [id, record] : stored_removed) snapshot.removed.push_back(record);
+    for (const auto& [name, counts] : stored_usage) snapshot.usage.push_back({name, counts});
     auto restored = Pool::Restore(config, std::move(snapshot), now(), &mutations);
     ASSERT_TRUE(restored.ok()) << restored.status();
     pool = *std::move(restored);
@@ -165,6 +166,7 @@ class PoolTest : public testing::Test {
   std::map<KeyId, KeyRecord> stored_keys;
   std::map<KeyId, RemovedKeyRecord> stored_removed;
   std::map<std::pair<std::string, std::string>, BucketRecord> stored;
+  std::map<UsageName, UsageCounts> stored_usage;
   std::mt19937_64 random{1};
 
  private:
@@ -177,6 +179,8 @@ class PoolTest : public testing::Test {
     if (const auto* r = std::get_if<BucketRecord>(&mutation)) {
       stored[{r->project.value(), r->model}] = *r;
     }
+    if (const auto* r = std::get_if<UsageRecord>(&mutation)) stored_usage[r->name] = r->counts;
+    if (const auto* r = std::get_if<DeleteUsage>(&mutation)) stored_usage.erase(r->name);
     if (const auto* r = std::get_if<DeleteBucket>(&mutation)) {
       stored.erase({r->name.project.value(), r->name.model});
     }

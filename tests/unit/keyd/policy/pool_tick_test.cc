@@ -86,7 +86,8 @@ TEST_F(Tick, LargePoolTurnsTheDayInSteps) {
 
 TEST_F(Tick, ReplaysOfTheSameCommandsGiveTheSameMutations) {
   const auto run = [this] {
-    stored_keys.clear(), stored.clear(), stored_removed.clear(), stored_pool = {};
+    stored_keys.clear(), stored.clear(), stored_removed.clear(), stored_pool = {},
+                                                                 stored_usage.clear();
     wall = At(2026, 6, 10, 12, 0);
     Start();
     for (int i = 0; i < 50; ++i) Add(absl::StrCat("secret-of-", i));
@@ -98,6 +99,10 @@ TEST_F(Tick, ReplaysOfTheSameCommandsGiveTheSameMutations) {
     while (pool->Tick(now(), &mutations)) {
     }
     for (const Mutation& mutation : mutations) {
+      if (const auto* usage = std::get_if<UsageRecord>(&mutation)) {
+        absl::StrAppend(&names, usage->name.place.name, "=", usage->counts.requests, " ");
+        continue;
+      }
       const BucketName& name = std::get<DeleteBucket>(mutation).name;
       absl::StrAppend(&names, name.project.value(), "/", name.model, " ");
     }

@@ -107,6 +107,27 @@ TEST_F(AdminServiceTest, ResetSaysHowManyBuckets) {
   EXPECT_EQ(response.buckets(), 5u);
 }
 
+TEST_F(AdminServiceTest, UsageComesPageByPage) {
+  engine_.MakeUsage(5);
+  v1::UsageRequest request;
+  request.set_page_size(2);
+  std::vector<std::string> names;
+  int pages = 0;
+  do {
+    v1::UsageResponse response;
+    ASSERT_TRUE(Call(&v1::Admin::Stub::Usage, request, &response).ok());
+    for (const auto& row : response.rows()) names.push_back(row.name());
+    request.set_page_token(response.next_page_token());
+    ++pages;
+  } while (!request.page_token().empty());
+  EXPECT_EQ(pages, 3);
+  EXPECT_THAT(names, ElementsAre("a", "b", "c", "d", "e"));
+  v1::UsageResponse response;
+  request.set_days(91);
+  EXPECT_EQ(Call(&v1::Admin::Stub::Usage, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(AdminServiceTest, InvalidRequestsNameTheField) {
   v1::AddKeyRequest add;
   add.set_secret("short");
