@@ -6,6 +6,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "cli/events_command.h"
+#include "cli/explain_command.h"
 #include "cli/status_command.h"
 #include "cli/text_table.h"
 #include "cli/usage_command.h"
@@ -139,6 +141,10 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return Reset(options, keyd, console);
     case Command::kUsage:
       return RunUsage(options, keyd, console);
+    case Command::kExplain:
+      return RunExplain(options, keyd, console, zone);
+    case Command::kEvents:
+      return RunEvents(options, keyd, console, clock, zone);
   }
   return kUsage;
 }

@@ -13,7 +13,7 @@ namespace keypool::cli {
 enum ExitCode { kDone = 0, kRefused = 1, kUsage = 2, kUnreachable = 3 };
 
 // Does what `options` ask, prints the result or one line that names problem and fix, and returns
-// the exit code. With --watch it returns only on an error.
+// the exit code. With --watch and --follow it returns only on an error.
 ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& console,
                     const Clock& clock, absl::TimeZone zone);
 

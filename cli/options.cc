@@ -54,6 +54,25 @@ constexpr char kUsageExamples[] =
     "answer) are among them. CACHED tokens are among INPUT; OUTPUT is without THOUGHTS.\n"
     "(unmetered) are calls that no model is charged for, (unknown) what no report said, (other)\n"
     "the names beyond 10,000. Kept for 90 days; the oldest hours become days when room is short.\n";
+constexpr char kExplainExamples[] =
+    "Examples:\n"
+    "  poolctl explain --model gemini-2.5-flash   what a request would get now, and why each key "
+    "is\n"
+    "                                             next, goes after another, or is left alone\n"
+    "  poolctl explain --model gemini-2.5-flash --project my-project-7\n"
+    "  poolctl explain --model gemini-2.5-pro --json | jq .next.key_id\n"
+    "Nothing is taken from any quota. A name in brackets, like 429_day, is the row of keyd's table "
+    "of\n"
+    "Google's answers (keyd/policy/blame.cc) that the state follows from.\n";
+constexpr char kEventsExamples[] =
+    "Examples:\n"
+    "  poolctl events                             the last 50\n"
+    "  poolctl events --limit 1000 --json | jq '.events[] | select(.row == \"429_day\")'\n"
+    "  poolctl events --follow                    stays, and shows what happens\n"
+    "Cooldowns, limits that Google has told, keys that rest and come back, overloaded models, a\n"
+    "throttled address, and what operators did. The same again within a second is one event with "
+    "a\n"
+    "count. keyd keeps the last 1000 in memory: a restart begins with none.\n";
 
 constexpr char kSecretInArguments[] =
     "add takes no secret on the command line, where the process list and the shell's history show "
@@ -70,7 +89,7 @@ void CheckKey(Settings& command, const std::string& text) {
 }
 
 struct Texts {
-  std::string data_dir, key;
+  std::string data_dir, key, limit;
   std::string by = "project", days = "7";
 };
 
@@ -107,6 +126,45 @@ void DeclareUsage(Settings& settings, Options* o, Texts* texts) {
   usage.AddCheck([o, texts] { return ReadUsage(*texts, o); });
 }
 
+absl::Status CheckProject(const std::string& project) {
+  if (project.empty() || IsDeclarableProject(project)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--project: is no project id; allowed: 1 to ", kProjectIdBytesMax,
+                   " letters, digits and . _ : -, not starting with -"));
+}
+
+void DeclareQuestions(Settings& settings, Options* o, Texts* texts) {
+  Settings& explain = settings.AddCommand(
+      "explain", "Says which key a request would get now, and why.", kExplainExamples);
+  explain.AddOption("model", &o->model, "MODEL", "The model that the request is for. Required.");
+  explain.AddOption("project", &o->project, "PROJECT", "Only the keys of this project.");
+  explain.AddSwitch("json", &o->json, "Prints one JSON object.");
+  explain.AddCheck([o] { return CheckProject(o->project); });
+  explain.AddCheck([o] {
+    if (!o->model.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        "--model is missing: quota is counted for each model, so explain needs to know which");
+  });
+
+  Settings& events = settings.AddCommand("events",
+                                         "Shows what has happened to the pool since "
+                                         "keyd started.",
+                                         kEventsExamples);
+  events.AddOption("limit", &texts->limit, "N", "The newest so many, 1 to 1000. Without it: 50.");
+  events.AddSwitch("follow", &o->follow, "Stays, and shows what happens from then on.");
+  events.AddSwitch("json", &o->json,
+                   "Prints one JSON object; with --follow one event in each line.");
+  events.AddCheck([o, texts] {
+    std::uint64_t limit = o->limit;
+    const bool number = texts->limit.empty() || absl::SimpleAtoi(texts->limit, &limit);
+    if (!number || limit < 1 || limit > 1000) {
+      return absl::InvalidArgumentError("--limit: must be a whole number from 1 to 1000");
+    }
+    o->limit = limit;
+    return absl::OkStatus();
+  });
+}
+
 void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   using Presence = Settings::Presence;
   Settings& status = settings.AddCommand("status", "Shows the pool, or one key.", kStatusExamples);
@@ -124,12 +182,7 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
                 "Reads the secret from this file; - is standard input, which is read without this "
                 "flag too when it is no terminal.");
   add.RefuseArguments(kSecretInArguments);
-  add.AddCheck([o] {
-    if (o->project.empty() || IsDeclarableProject(o->project)) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        absl::StrCat("--project: is no project id; allowed: 1 to ", kProjectIdBytesMax,
-                     " letters, digits and . _ : -, not starting with -"));
-  });
+  add.AddCheck([o] { return CheckProject(o->project); });
 
   const auto one_key = [&](const char* name, const char* summary,
                            const char* examples) -> Settings& {
@@ -149,10 +202,11 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   reset.AddSwitch("yes", &o->yes, "Resets every project without asking.");
   CheckKey(reset, texts->key);
   DeclareUsage(settings, o, texts);
+  DeclareQuestions(settings, o, texts);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 7> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 9> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
@@ -160,6 +214,8 @@ Command CommandOf(std::string_view name) {
       {"enable", Command::kEnable},
       {"reset", Command::kReset},
       {"usage", Command::kUsage},
+      {"explain", Command::kExplain},
+      {"events", Command::kEvents},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

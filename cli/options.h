@@ -12,20 +12,32 @@
 
 namespace keypool::cli {
 
-enum class Command { kStatus, kAdd, kRemove, kDisable, kEnable, kReset, kUsage };
+enum class Command {
+  kStatus,
+  kAdd,
+  kRemove,
+  kDisable,
+  kEnable,
+  kReset,
+  kUsage,
+  kExplain,
+  kEvents
+};
 
 struct Options {
   Command command = Command::kStatus;
   std::string address;  // of keyd, "unix:…"
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
-  std::string model;         // status: only buckets of it
-  bool json = false;         // status, usage
+  std::string model;         // status: only buckets of it; always there for explain
+  bool json = false;         // status, usage, explain, events
   bool watch = false;        // status
-  std::string project;       // add
+  std::string project;       // add; explain: only its keys
   std::string file;          // add: "-" or a path; empty when not said
   std::string reason;        // disable
   bool yes = false;          // reset: do not ask
+  std::size_t limit = 50;    // events: the newest so many
+  bool follow = false;       // events
 
   // --- usage
   UsageDimension by = UsageDimension::kProject;

@@ -1,23 +1,11 @@
 #include "cli/status_json.h"
 
-#include <boost/json.hpp>
-
-#include "absl/time/time.h"
+#include "cli/json_values.h"
 
 namespace keypool::cli {
 namespace {
 
 namespace json = boost::json;
-
-json::value Time(absl::Time time) {
-  return json::value(absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", time, absl::UTCTimeZone()));
-}
-json::value Time(const std::optional<absl::Time>& time) {
-  return time ? Time(*time) : json::value(nullptr);
-}
-json::value Text(const std::string& text) {
-  return text.empty() ? json::value(nullptr) : json::value(text);
-}
 
 json::object Window(const WindowStatus& window) {
   return {{"used", window.used},

@@ -182,4 +182,100 @@ struct UsagePage {
   bool more = false;
 };
 
+// --- Why a key is, or is not, given a request now
+
+struct ExplainQuery {
+  std::string model;
+  std::optional<ProjectId> project = std::nullopt;  // only its keys
+  KeyId after = {};                                 // keys with greater ids only
+  std::size_t keys_max = 1000;
+};
+
+enum class KeyVerdict {
+  kNext,             // the next request goes to it
+  kReady,            // could take it, but another goes first
+  kDisabled,         // by the operator
+  kResting,          // because of Google's answers
+  kMinuteFull,       // by our own count
+  kDaySpent,         // by our own count
+  kCooling,          // the project for this model, by Google's word
+  kModelOverloaded,  // ready, but nothing is granted for the model
+  kSourceThrottled,  // ready, but nothing is granted at all
+};
+inline constexpr KeyVerdict kKeyVerdictLast = KeyVerdict::kSourceThrottled;
+// As it stands in JSON and in tables.
+std::string_view NameOf(KeyVerdict verdict);
+
+struct KeyExplanation {
+  KeyId key;
+  ProjectId project;
+  KeyVerdict verdict = KeyVerdict::kReady;
+  std::optional<absl::Time> until;  // it can take a request; nothing when it can, or nobody knows
+  std::string reason;               // one phrase
+  // The answer that it follows from: its row in keyd's table of answers, like "429_day", and when
+  // it came. Empty when it follows from no answer, or from one before the restart.
+  std::string row;
+  std::optional<absl::Time> since;
+};
+
+struct Explanation {
+  absl::Time now;
+  // What an Acquire would be answered: granted on this key, or refused with this sentence.
+  std::optional<KeyId> next_key;
+  ProjectId next_project;
+  std::string refusal;
+  std::optional<absl::Time> first_at;  // refused: when the first project can take one
+  std::vector<KeyExplanation> keys;
+  bool more = false;
+};
+
+// --- What has happened to the pool
+
+enum class EventKind {
+  kCooldown,         // a project's quota for a model rests by Google's word
+  kBucketWorks,      // it answers again after a growing cooldown
+  kLimitLearned,     // Google has told a limit
+  kKeyRests,         // or all keys of a project: Google refuses it
+  kKeyTriedAgain,    // its rest is over
+  kKeyWorks,         // and it answers
+  kModelOverloaded,  // nothing is granted for the model for a while
+  kModelWorks,
+  kSourceThrottled,  // nothing is granted at all for a while
+  kSourceWorks,
+  // By the operator:
+  kKeyAdded,
+  kKeyRemoved,
+  kKeyDisabled,
+  kKeyEnabled,
+  kReset,
+};
+inline constexpr EventKind kEventKindLast = EventKind::kReset;
+// As it stands in JSON and in tables.
+std::string_view NameOf(EventKind kind);
+
+struct PoolEvent {
+  std::uint64_t number = 0;  // 1, 2, … in this reign
+  EventKind kind = EventKind::kCooldown;
+  absl::Time at;
+  absl::Time last_at;      // when it happened last, of `count` times that were taken together
+  std::int64_t count = 1;  // more: the same again within a second
+  // What it is about, as far as it is about one.
+  std::optional<KeyId> key;
+  ProjectId project;
+  std::string model;
+  std::string row;  // as in KeyExplanation
+  std::string text;
+  std::optional<absl::Time> until;  // how long it lasts, where that is known
+};
+
+struct EventsQuery {
+  std::uint64_t after = 0;   // greater numbers only
+  std::size_t limit = 1000;  // the newest so many
+};
+
+struct PoolEvents {
+  Epoch epoch;                    // numbers count from 1 in each
+  std::vector<PoolEvent> events;  // oldest first
+};
+
 }  // namespace keypool

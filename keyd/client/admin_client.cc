@@ -72,6 +72,14 @@ class Admin final : public AdminClient {
           done(static_cast<std::int64_t>((*response)->buckets()));
         });
   }
+  void Explain(ExplainQuery query, Done<Explanation> done) override {
+    Start(Encoded<v1::ExplainRequest>(query), &v1::Admin::Stub::PrepareAsyncExplain,
+          Decoding<v1::ExplainResponse>(std::move(done)));
+  }
+  void Events(EventsQuery query, Done<PoolEvents> done) override {
+    Start(Encoded<v1::EventsRequest>(query), &v1::Admin::Stub::PrepareAsyncEvents,
+          Decoding<v1::EventsResponse>(std::move(done)));
+  }
 
   void Usage(UsageQuery query, Done<UsagePage> done) override {
     Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,

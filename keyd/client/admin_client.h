@@ -37,6 +37,8 @@ class AdminClient {
   virtual void EnableKey(KeyId id, Done<KeyStatus> done) = 0;
   virtual void Reset(ResetCommand command, Done<std::int64_t> done) = 0;
   virtual void Usage(UsageQuery query, Done<UsagePage> done) = 0;
+  virtual void Explain(ExplainQuery query, Done<Explanation> done) = 0;
+  virtual void Events(EventsQuery query, Done<PoolEvents> done) = 0;
 
   // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
   // OK) or the stream ends.

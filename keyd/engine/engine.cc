@@ -70,6 +70,8 @@ class EngineImpl final : public Engine {
   void Status(StatusQuery query, Done<PoolStatus> done) override;
   void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
   void Usage(UsageQuery query, Done<UsagePage> done) override;
+  void Explain(ExplainQuery query, Done<Explanation> done) override;
+  void Events(EventsQuery query, Done<PoolEvents> done) override;
 
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
@@ -208,6 +210,20 @@ void EngineImpl::Usage(UsageQuery query, Done<UsagePage> done) {
     return pool.Usage(query, now);
   };
   EnqueueAdmin<UsagePage>(false, std::move(apply), std::move(done));
+}
+
+void EngineImpl::Explain(ExplainQuery query, Done<Explanation> done) {
+  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
+    return pool.Explain(query, now);
+  };
+  EnqueueAdmin<Explanation>(false, std::move(apply), std::move(done));
+}
+
+void EngineImpl::Events(EventsQuery query, Done<PoolEvents> done) {
+  auto apply = [query](policy::Pool& pool, const Now&, policy::Mutations*) {
+    return pool.Events(query);
+  };
+  EnqueueAdmin<PoolEvents>(false, std::move(apply), std::move(done));
 }
 
 void EngineImpl::Run() {

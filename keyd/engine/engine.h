@@ -83,6 +83,8 @@ class Engine {
   virtual void Reset(ResetCommand command, Done<std::int64_t> done) = 0;
   virtual void Status(StatusQuery query, Done<PoolStatus> done) = 0;
   virtual void Key(KeyId id, std::string model, Done<KeyStatus> done) = 0;
+  virtual void Explain(ExplainQuery query, Done<Explanation> done) = 0;
+  virtual void Events(EventsQuery query, Done<PoolEvents> done) = 0;
 
   virtual void Usage(UsageQuery query, Done<UsagePage> done) = 0;
 

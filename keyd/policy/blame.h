@@ -81,6 +81,12 @@ inline constexpr absl::Duration kLearnedFor = absl::Hours(7 * 24);
 inline constexpr int kThrottledProjects = 3;
 inline constexpr absl::Duration kThrottledWithin = absl::Seconds(5);
 
+// The answer that something which lasts began with. An empty row: one before the restart.
+struct Cause {
+  std::string_view row;  // Verdict::row
+  absl::Time since = absl::InfinitePast();
+};
+
 // Total: every answer falls into exactly one row, the first that matches.
 Verdict Judge(const AnswerFacts& facts);
 // The verdict on a request that never left.

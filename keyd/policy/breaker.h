@@ -21,17 +21,21 @@ class Breaker {
   };
 
   // `granted_at`: when the request that failed was let through; one from before the present pause
-  // is of the same burst and says nothing new. Nothing: not known.
-  void Fails(const Options& options, std::optional<MonoTime> granted_at, MonoTime now) {
-    if (steps_ > 0 && (granted_at ? *granted_at < since_ : now < until_)) return;
-    if (++failures_ < options.failures) return;
+  // is of the same burst and says nothing new. Nothing: not known. True: a pause has begun.
+  bool Fails(const Options& options, std::optional<MonoTime> granted_at, MonoTime now) {
+    if (steps_ > 0 && (granted_at ? *granted_at < since_ : now < until_)) return false;
+    if (++failures_ < options.failures) return false;
     until_ = now + std::min(options.max, options.first * (std::int64_t{1} << steps_));
     since_ = now;
     steps_ = std::min(steps_ + 1, kStepsMax);
+    return true;
   }
-  void Works(std::optional<MonoTime> granted_at) {
-    if (steps_ > 0 && granted_at && *granted_at < since_) return;
+  // True: it had been held back.
+  bool Works(std::optional<MonoTime> granted_at) {
+    if (steps_ > 0 && granted_at && *granted_at < since_) return false;
+    const bool held_back = steps_ > 0;
     *this = Breaker();
+    return held_back;
   }
 
   // A time that has passed: the next one may be let through.

@@ -119,6 +119,7 @@ class Bucket {
   std::size_t index = 0;        // in the model's buckets
   std::uint32_t leases = 0;     // open or late, pointing here
   std::uint64_t last_used = 0;  // number of the pool's grant; 0: never
+  Cause cause;                  // of the present cooldown
 
  private:
   bool Covers(const Moment& m) const;

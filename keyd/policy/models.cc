@@ -70,6 +70,12 @@ Model* Models::Make(std::string_view name, const Moment& m, Mutations* mutations
   return Insert(name, m);
 }
 
+bool Models::HasRoom(const Moment& m) const {
+  return by_name_.size() < max_ || std::any_of(all_.begin(), all_.end(), [&m](const Model* model) {
+           return model->IsIdle(m);
+         });
+}
+
 Model* Models::MakeRestored(std::string_view name, const Moment& m) {
   return name.empty() ? unmetered() : Insert(name, m);
 }

@@ -41,6 +41,7 @@ struct Model {
   Breaker overload;                // Google has no room for it
   WaitQueue waiting;               // Acquires that are held back
   MonoTime waiting_due;            // when the first of them can be granted
+  Cause overload_cause;            // of its present pause
   std::uint64_t last_used = 0;     // number of the pool's grant
   UsagePlace usage;
 
@@ -72,6 +73,8 @@ class Models {
   // Beyond the bound, the least recently used idle model is evicted first; nullptr when none is
   // idle.
   Model* Make(std::string_view name, const Moment& m, Mutations* mutations);
+  // Whether Make would find room for a new one.
+  bool HasRoom(const Moment& m) const;
   // As Make, but beyond the bound: what the store holds must be counted.
   Model* MakeRestored(std::string_view name, const Moment& m);
 

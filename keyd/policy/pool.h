@@ -86,6 +86,11 @@ class Pool {
   UsagePage Usage(const UsageQuery& query, const Now& now) const;
   // Writes what Tick has not written yet, for an orderly stop.
   void FlushUsage(Mutations* mutations);
+  // What an Acquire would be answered, and for each key why. Takes nothing, follows nothing.
+  // Errors: NOT_FOUND (the project has no key here).
+  absl::StatusOr<Explanation> Explain(const ExplainQuery& query, const Now& now) const;
+  // What has happened in this reign; the last kEventsMax of it are kept.
+  PoolEvents Events(const EventsQuery& query) const;
   // The id of the key with this secret.
   std::optional<KeyId> Find(const Secret& secret) const;
 

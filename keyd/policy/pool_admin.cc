@@ -70,8 +70,10 @@ absl::StatusOr<KeyId> Pool::Apply(const AddKeyCommand& command, const Now& now,
   mutations->push_back(PoolRecord{.next_key = state.next_key});
   mutations->push_back(record);
   const KeyId id = record.id;
-  Project* project = state.roster.Add(std::move(record))->project;
-  state.PutAll(project, m);
+  KeyEntry* key = state.roster.Add(std::move(record));
+  state.PutAll(key->project, m);
+  state.NoteKey(EventKind::kKeyAdded, command.imported ? nullptr : key,
+                command.imported ? "from the settings" : "", m);
   return id;
 }
 
@@ -82,6 +84,7 @@ absl::Status Pool::Apply(const RemoveKeyCommand& command, const Now& now, Mutati
   if (!key) return NoSuchKey(command.key);
   Project* project = key->project;
   mutations->push_back(DeleteKey{command.key});
+  state.NoteKey(EventKind::kKeyRemoved, key, "", m);
   state.removed.Add(command.key, *key->record.secret, mutations);
   state.EndRest(key);
   if (key->rests > 0) --state.keys_on_trial;
@@ -103,6 +106,7 @@ absl::Status Pool::Apply(const DisableKeyCommand& command, const Now& now, Mutat
   key->record.disabled_reason = command.reason.empty() ? kDefaultReason : command.reason;
   if (state.roster.SetActive(key, false)) state.PutAll(key->project, m);
   mutations->push_back(key->record);
+  state.NoteKey(EventKind::kKeyDisabled, key, key->record.disabled_reason, m);
   state.CloseGapsIfMany();
   return absl::OkStatus();
 }
@@ -120,6 +124,7 @@ absl::Status Pool::Apply(const EnableKeyCommand& command, const Now& now, Mutati
   key->record.disabled_at = absl::Time();
   if (state.roster.SetActive(key, true)) state.PutAll(key->project, m);
   mutations->push_back(key->record);
+  state.NoteKey(EventKind::kKeyEnabled, key, "", m);
   return absl::OkStatus();
 }
 
@@ -142,11 +147,13 @@ absl::StatusOr<std::int64_t> Pool::Apply(const ResetCommand& command, const Now&
     const KeyEntry* key = state.roster.Find(*command.key);
     if (!key) return NoSuchKey(*command.key);
     for (Bucket* bucket : key->project->buckets) reset(bucket);
+    state.NoteKey(EventKind::kReset, key, "the project's counts and cooldowns are forgotten", m);
     return count;
   }
   for (Model* model : state.models.all()) {
     for (const std::unique_ptr<Bucket>& bucket : model->buckets) reset(bucket.get());
   }
+  state.NoteKey(EventKind::kReset, nullptr, "all counts and cooldowns are forgotten", m);
   return count;
 }
 

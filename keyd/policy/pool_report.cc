@@ -46,10 +46,12 @@ void Pool::State::ApplyVerdict(const Verdict& verdict, const Subject& subject, c
     case Effect::kNothing:
       return;
     case Effect::kWorks:
-      source.Works(granted_at);
-      model.overload.Works(granted_at);
-      KeyWorks(subject.key);
-      if (subject.bucket->Works(m)) Put(subject.bucket, m);
+      if (source.Works(granted_at)) NoteKey(EventKind::kSourceWorks, nullptr, "", m);
+      if (model.overload.Works(granted_at)) NoteModel(EventKind::kModelWorks, model, m);
+      KeyWorks(subject.key, m);
+      if (!subject.bucket->Works(m)) return;
+      NoteBucket(EventKind::kBucketWorks, *subject.bucket, m);
+      Put(subject.bucket, m);
       return;
     case Effect::kRestKey:
       if (KeyEntry* key = roster.Find(subject.key)) RestKey(key, verdict, m, mutations);
@@ -61,10 +63,11 @@ void Pool::State::ApplyVerdict(const Verdict& verdict, const Subject& subject, c
       return;
     case Effect::kOverloaded:
       // The calls that are not metered have nothing in common but that.
-      if (model.metered) model.overload.Fails(kOverloadBreaker, granted_at, m.mono);
+      if (!model.metered || !model.overload.Fails(kOverloadBreaker, granted_at, m.mono)) return;
+      NoteOverload(&model, verdict, m);
       return;
     case Effect::kThrottled:
-      source.Fails(kSourceBreaker, granted_at, m.mono);
+      if (source.Fails(kSourceBreaker, granted_at, m.mono)) NoteThrottled(verdict.row, m);
       return;
     case Effect::kCoolGrowing:
       NoteBare(*subject.bucket->project(), granted_at, m);
@@ -73,7 +76,9 @@ void Pool::State::ApplyVerdict(const Verdict& verdict, const Subject& subject, c
     case Effect::kCoolMinute:
       break;
   }
+  const BucketBefore before(*subject.bucket, m);
   ApplyToBucket(verdict, subject, m, mutations);
+  NoteCooldown(verdict, subject, before, m);
   model.Busy(subject.bucket->cool_until());
   Put(subject.bucket, m);
 }
@@ -107,7 +112,7 @@ void Pool::State::NoteBare(const Project& project, std::optional<MonoTime> grant
   bare.push_back({m.mono, project.serial});
   if (bare.size() < static_cast<std::size_t>(kThrottledProjects)) return;
   bare.clear();
-  source.Fails(kSourceBreaker, granted_at, m.mono);
+  if (source.Fails(kSourceBreaker, granted_at, m.mono)) NoteThrottled("429_bare", m);
 }
 
 // A lease of another reign: its facts are as true as ever, its charge is in the restored counts.

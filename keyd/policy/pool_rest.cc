@@ -27,6 +27,7 @@ void Pool::State::RestAgain(KeyEntry* key, const Verdict& verdict, const Moment&
   resting.insert({key->rests_until, key->record.id});
   if (key->record.active && roster.SetActive(key, false)) PutAll(key->project, m);
   mutations->push_back(key->record);
+  NoteRest(key, verdict, m);
 }
 
 void Pool::State::RestProject(Project* project, const Verdict& verdict, const Moment& m,
@@ -40,12 +41,13 @@ void Pool::State::EndRest(KeyEntry* key) {
   key->record.retry_at = absl::InfiniteFuture();
 }
 
-void Pool::State::KeyWorks(KeyId id) {
+void Pool::State::KeyWorks(KeyId id, const Moment& m) {
   if (keys_on_trial == 0) return;
   KeyEntry* key = roster.Find(id);
   if (!key || key->rests == 0 || !key->record.active) return;
   key->rests = 0;
   --keys_on_trial;
+  NoteKey(EventKind::kKeyWorks, key, "", m);
 }
 
 void Pool::State::TickResting(const Moment& m, int* budget, Mutations* mutations) {
@@ -60,6 +62,7 @@ void Pool::State::ComeBack(KeyEntry* key, const Moment& m, Mutations* mutations)
   key->record.disabled_at = absl::Time();
   if (roster.SetActive(key, true)) PutAll(key->project, m);
   mutations->push_back(key->record);
+  NoteKey(EventKind::kKeyTriedAgain, key, "", m);
 }
 
 }  // namespace keypool::policy

@@ -16,6 +16,7 @@
 #include "keyd/policy/blame.h"
 #include "keyd/policy/breaker.h"
 #include "keyd/policy/bucket.h"
+#include "keyd/policy/event_log.h"
 #include "keyd/policy/lease_table.h"
 #include "keyd/policy/models.h"
 #include "keyd/policy/moment.h"
@@ -132,7 +133,7 @@ struct Pool::State {
   void RestProject(Project* project, const Verdict& verdict, const Moment& m, Mutations* mutations);
   // Before an operator's word takes its place, or the key goes.
   void EndRest(KeyEntry* key);
-  void KeyWorks(KeyId id);
+  void KeyWorks(KeyId id, const Moment& m);
 
   // --- pool_admin.cc
   void CloseGapsIfMany();
@@ -154,6 +155,38 @@ struct Pool::State {
   // --- pool_usage.cc
   void CountUsage(const ReportCommand& command, const Lease& lease, const Moment& m);
   void CountUsageElsewhere(const ReportCommand& command, const Moment& m);
+
+  // --- pool_explain.cc
+  // What Choose would choose of a request that excludes nothing; no project: nothing.
+  struct Chosen {
+    Project* project = nullptr;
+    Rank rank;
+  };
+  Chosen WouldChoose(const Model& model, const Moment& m) const;
+  Refusal WouldRefuse(const Model& model, const Moment& m) const;
+  void ExplainBucket(const Bucket& bucket, const Moment& m, KeyExplanation* said) const;
+  void ExplainOrder(const KeyEntry& key, const Model& model, const Chosen& chosen, const Moment& m,
+                    KeyExplanation* said) const;
+  KeyExplanation ExplainKey(const KeyEntry& key, const Model& model, const Chosen& chosen,
+                            const Moment& m) const;
+
+  // --- pool_events.cc
+  // What a bucket was before an answer was applied to it.
+  struct BucketBefore {
+    explicit BucketBefore(const Bucket& bucket, const Moment& m)
+        : limits(bucket.limits()), cooling(bucket.CoolingUntil(m).has_value()) {}
+    Limits limits;
+    bool cooling;
+  };
+  void NoteCooldown(const Verdict& verdict, const Subject& subject, const BucketBefore& before,
+                    const Moment& m);
+  void NoteRest(KeyEntry* key, const Verdict& verdict, const Moment& m);
+  void NoteOverload(Model* model, const Verdict& verdict, const Moment& m);
+  void NoteThrottled(std::string_view row, const Moment& m);
+  void NoteModel(EventKind kind, const Model& model, const Moment& m);
+  void NoteBucket(EventKind kind, const Bucket& bucket, const Moment& m);
+  // `key` may be nullptr: it is not about one.
+  void NoteKey(EventKind kind, const KeyEntry* key, std::string_view text, const Moment& m);
 
   // --- pool_status.cc
   KeyStatus Describe(const KeyEntry& key, std::string_view model, const Moment& m) const;
@@ -182,6 +215,8 @@ struct Pool::State {
     std::uint32_t project;
   };
   std::vector<Bare> bare;  // the last ones, of different projects, oldest first
+  Cause source_cause;      // of its present pause
+  EventLog events;
 
   // Acquires that are held back, by ticket and by the end of their time, and the models that they
   // wait for.

@@ -14,6 +14,7 @@
 #include "keyd/base/clock.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/secret.h"
+#include "keyd/policy/blame.h"
 #include "keyd/policy/secret_index.h"
 #include "keyd/policy/types.h"
 #include "keyd/policy/usage_place.h"
@@ -30,6 +31,7 @@ struct KeyEntry {
   MonoTime rests_until;    // while record.retry_at is set
   int rests = 0;           // in a row, without a success since
   MonoTime checked_until;  // somebody checks it
+  Cause rest_cause;        // of the present rest
   // Neighbours in the project's rotation.
   KeyEntry* previous = nullptr;
   KeyEntry* next = nullptr;

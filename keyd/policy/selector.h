@@ -71,6 +71,20 @@ class Selector {
   Bucket* DueWaiting(MonoTime now) const;
   // A ready bucket whose minute has given something back by `now`, so that it ranks better now.
   Bucket* DueReady(MonoTime now) const;
+  // Hands out what DueWaiting and DueReady would hand out one after the other, at most `max`.
+  // `day_turned`: since BeginDay, so those who are spent are due as well.
+  template <class F>
+  void EachDue(MonoTime now, bool day_turned, int max, F f) const {
+    for (const ByTime* due : {&waiting_, &improving_, &spent_before_, &spent_}) {
+      const bool by_time = due == &waiting_ || due == &improving_;
+      if (due == &spent_ && !day_turned) break;
+      for (const TimeEntry& entry : *due) {
+        if (max <= 0 || (by_time && entry.at > now)) break;
+        --max;
+        f(*entry.bucket);
+      }
+    }
+  }
   // The day turned: those who are spent are due.
   void BeginDay();
 

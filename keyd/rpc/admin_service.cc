@@ -35,6 +35,17 @@ v1::StatusResponse Page(PoolStatus status) {
   return page;
 }
 
+// Answers a call with what the engine says, as `Response` has it.
+template <class Response, class T, class Call>
+engine::Engine::Done<T> Encoding(Call* call) {
+  return [call](absl::StatusOr<T> answer) {
+    if (!answer.ok()) return call->Fail(answer.status());
+    Response response;
+    wire::Encode(*answer, &response);
+    call->Reply(response);
+  };
+}
+
 // Answers a call with the state of a key.
 template <class Call>
 engine::Engine::Done<KeyStatus> Answering(Call* call) {
@@ -52,6 +63,7 @@ void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
   ServeReads(queue);
   ServeChanges(queue);
   ServeWatch(queue);
+  ServeQuestions(queue);
 }
 
 void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
@@ -123,6 +135,21 @@ void AdminService::ServeWatch(grpc::ServerCompletionQueue* queue) {
   };
   watch_.produce = [this](Watch* call) { Produce(call); };
   Watch::Await(&watch_);
+}
+
+void AdminService::ServeQuestions(grpc::ServerCompletionQueue* queue) {
+  explain_ = {calls_,
+              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                service_.RequestExplain(context, request, writer, queue, queue, tag);
+              },
+              [this](ExplainCall* call) { Explain(call); }};
+  events_ = {calls_,
+             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+               service_.RequestEvents(context, request, writer, queue, queue, tag);
+             },
+             [this](EventsCall* call) { Events(call); }};
+  ExplainCall::Await(&explain_);
+  EventsCall::Await(&events_);
 }
 
 void AdminService::Status(StatusCall* call) {
@@ -199,6 +226,18 @@ void AdminService::Produce(Watch* call) {
     if (!status.ok()) return call->End(status.status());
     call->Send(Page(*std::move(status)));
   });
+}
+
+void AdminService::Explain(ExplainCall* call) {
+  absl::StatusOr<ExplainQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->Explain(*std::move(query), Encoding<v1::ExplainResponse, Explanation>(call));
+}
+
+void AdminService::Events(EventsCall* call) {
+  absl::StatusOr<EventsQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->Events(*query, Encoding<v1::EventsResponse, PoolEvents>(call));
 }
 
 }  // namespace keypool::rpc

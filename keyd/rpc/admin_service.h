@@ -29,11 +29,14 @@ class AdminService {
   using DisableKeyCall = UnaryCall<v1::DisableKeyRequest, v1::KeyStatus>;
   using EnableKeyCall = UnaryCall<v1::EnableKeyRequest, v1::KeyStatus>;
   using UsageCall = UnaryCall<v1::UsageRequest, v1::UsageResponse>;
+  using ExplainCall = UnaryCall<v1::ExplainRequest, v1::ExplainResponse>;
+  using EventsCall = UnaryCall<v1::EventsRequest, v1::EventsResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
   void ServeChanges(grpc::ServerCompletionQueue* queue);
   void ServeWatch(grpc::ServerCompletionQueue* queue);
+  void ServeQuestions(grpc::ServerCompletionQueue* queue);
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -44,6 +47,8 @@ class AdminService {
   void EnableKey(EnableKeyCall* call);
   void Usage(UsageCall* call);
   void Produce(Watch* call);
+  void Explain(ExplainCall* call);
+  void Events(EventsCall* call);
 
   engine::Engine* const engine_;
   Calls* const calls_;
@@ -57,6 +62,8 @@ class AdminService {
   EnableKeyCall::Method enable_key_;
   Watch::Method watch_;
   UsageCall::Method usage_;
+  ExplainCall::Method explain_;
+  EventsCall::Method events_;
 };
 
 }  // namespace keypool::rpc

@@ -8,6 +8,7 @@
 #include "keyd/base/status.h"
 #include "keyd/wire/admin_wire.h"
 #include "keyd/wire/text.h"
+#include "keyd/wire/timestamp.h"
 
 namespace keypool::wire {
 namespace {
@@ -19,20 +20,6 @@ absl::Status NotUnderstood(std::string_view field) {
   return absl::InternalError(
       absl::StrCat("keyd's answer is not understood: ", ToAbsl(field),
                    "; keyd and this program are of versions that do not fit"));
-}
-
-// Times beyond what a Timestamp can say (years 1 to 9999) become its ends.
-void EncodeTime(absl::Time time, google::protobuf::Timestamp* out) {
-  constexpr std::int64_t kFirst = -62'135'596'800, kLast = 253'402'300'799;
-  const std::int64_t seconds = std::clamp(absl::ToUnixSeconds(time), kFirst, kLast);
-  out->set_seconds(seconds);
-  const absl::Duration rest = time - absl::FromUnixSeconds(seconds);
-  out->set_nanos(static_cast<std::int32_t>(
-      std::clamp<std::int64_t>(absl::ToInt64Nanoseconds(rest), 0, 999'999'999)));
-}
-
-absl::Time DecodeTime(const google::protobuf::Timestamp& in) {
-  return absl::FromUnixSeconds(in.seconds()) + absl::Nanoseconds(in.nanos());
 }
 
 std::uint64_t NotNegative(std::int64_t v) {

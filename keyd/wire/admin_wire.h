@@ -17,6 +17,7 @@ inline constexpr std::size_t kSecretBytesMin = 8;
 inline constexpr std::size_t kSecretBytesMax = 512;
 inline constexpr std::size_t kDisableReasonBytesMax = 200;
 inline constexpr std::size_t kStatusKeysMax = 1000;
+inline constexpr std::size_t kEventsLimitMax = 1000;
 inline constexpr absl::Duration kWatchIntervalMin = absl::Milliseconds(100);
 inline constexpr absl::Duration kWatchIntervalMax = absl::Milliseconds(60'000);
 
@@ -63,5 +64,15 @@ void Encode(const UsageQuery& query, v1::UsageRequest* out);
 absl::StatusOr<UsageQuery> Decode(const v1::UsageRequest& in);
 void Encode(const UsagePage& page, v1::UsageResponse* out);
 absl::StatusOr<UsagePage> Decode(const v1::UsageResponse& in);
+
+// --- admin_explain.cc: requests and answers of Explain and Events, with the same errors.
+void Encode(const ExplainQuery& query, v1::ExplainRequest* out);
+absl::StatusOr<ExplainQuery> Decode(const v1::ExplainRequest& in);
+void Encode(const Explanation& explanation, v1::ExplainResponse* out);
+absl::StatusOr<Explanation> Decode(const v1::ExplainResponse& in);
+void Encode(const EventsQuery& query, v1::EventsRequest* out);
+absl::StatusOr<EventsQuery> Decode(const v1::EventsRequest& in);
+void Encode(const PoolEvents& events, v1::EventsResponse* out);
+absl::StatusOr<PoolEvents> Decode(const v1::EventsResponse& in);
 
 }  // namespace keypool::wire

@@ -22,6 +22,8 @@ class FakeAdminClient final : public client::AdminClient {
   // What Watch delivers, one list for each call; then it ends with `watch_end`.
   std::vector<std::vector<PoolStatus>> watches;
   absl::Status watch_end = absl::OkStatus();
+  Explanation explanation;         // what Explain answers, page by page
+  std::vector<PoolEvents> events;  // what Events answers, one after the other; then `error`
 
   ~FakeAdminClient() override {
     for (std::thread& thread : threads_) thread.join();
@@ -87,6 +89,30 @@ class FakeAdminClient final : public client::AdminClient {
     }
     Answer<UsagePage>(std::move(page), std::move(done));
   }
+  void Explain(ExplainQuery query, Done<Explanation> done) override {
+    calls.push_back("explain " + query.model + " after " + ToString(query.after) +
+                    (query.project ? " of " + query.project->value() : std::string()));
+    Explanation page = explanation;
+    page.keys.clear();
+    for (const KeyExplanation& key : explanation.keys) {
+      if (key.key <= query.after) continue;
+      page.more = page.keys.size() == std::min(page_max, query.keys_max);
+      if (page.more) break;
+      page.keys.push_back(key);
+    }
+    Answer<Explanation>(std::move(page), std::move(done));
+  }
+  void Events(EventsQuery query, Done<PoolEvents> done) override {
+    calls.push_back("events after " + std::to_string(query.after) + " limit " +
+                    std::to_string(query.limit));
+    PoolEvents next;
+    if (events_told_ < events.size()) {
+      next = events[events_told_++];
+    } else if (error.ok()) {
+      error = absl::PermissionDeniedError("no more");
+    }
+    Answer<PoolEvents>(std::move(next), std::move(done));
+  }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {
     calls.push_back("watch after " + ToString(query.after));
@@ -115,6 +141,7 @@ class FakeAdminClient final : public client::AdminClient {
   }
 
   std::size_t watched_ = 0;
+  std::size_t events_told_ = 0;
   std::vector<std::thread> threads_;
 };
 

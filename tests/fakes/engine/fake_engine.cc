@@ -261,6 +261,44 @@ void FakeEngine::Usage(UsageQuery query, Done<UsagePage> done) {
   });
 }
 
+void FakeEngine::Explain(ExplainQuery query, Done<Explanation> done) {
+  Enqueue([this, query = std::move(query), done = std::move(done)] {
+    if (query.project == ProjectId("none")) return done(absl::NotFoundError("no such project"));
+    Explanation explanation;
+    explanation.next_key = KeyId(1);
+    explanation.next_project = ProjectId("p-1");
+    {
+      MutexLock lock(&mutex_);
+      for (const KeyStatus& key : keys_) {
+        if (key.id <= query.after) continue;
+        explanation.more = explanation.keys.size() == query.keys_max;
+        if (explanation.more) break;
+        KeyExplanation said;
+        said.key = key.id;
+        said.project = key.project;
+        said.reason = "of " + query.model;
+        explanation.keys.push_back(std::move(said));
+      }
+    }
+    done(std::move(explanation));
+  });
+}
+
+void FakeEngine::Events(EventsQuery query, Done<PoolEvents> done) {
+  Enqueue([query, done = std::move(done)] {
+    PoolEvents events{Epoch(kEpoch), {}};
+    for (std::uint64_t number = 1; number <= 5; ++number) {
+      if (number <= query.after || number + query.limit <= 5) continue;
+      PoolEvent event;
+      event.number = number;
+      event.at = event.last_at = absl::FromUnixSeconds(1'700'000'000);
+      event.row = "429_day";
+      events.events.push_back(std::move(event));
+    }
+    done(std::move(events));
+  });
+}
+
 absl::Status FakeEngine::Health() const {
   MutexLock lock(&mutex_);
   return health_;

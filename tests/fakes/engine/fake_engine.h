@@ -58,6 +58,10 @@ class FakeEngine final : public engine::Engine {
   // By project: "a", "b" … with as many requests as their number, on one day; by anything else: no
   // row.
   void Usage(UsageQuery query, Done<UsagePage> done) override;
+  // Every key of the page is ready, and key_1 is next; NOT_FOUND of project "none".
+  void Explain(ExplainQuery query, Done<Explanation> done) override;
+  // Five events, as far as the query wants them.
+  void Events(EventsQuery query, Done<PoolEvents> done) override;
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
   std::uint64_t ChangeCount() const override { return changes_; }

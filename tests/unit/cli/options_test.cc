@@ -47,6 +47,15 @@ TEST(Options, EachCommandHasItsOwn) {
   const Read disable = ReadAll({"disable", "key_9", "--reason", "a b"});
   EXPECT_EQ(disable.options.command, Command::kDisable);
   EXPECT_EQ(disable.options.reason, "a b");
+  const Read explain = ReadAll({"explain", "--model=m", "--project", "p", "--json"});
+  EXPECT_EQ(explain.options.command, Command::kExplain);
+  EXPECT_EQ(explain.options.model, "m");
+  EXPECT_EQ(explain.options.project, "p");
+  const Read events = ReadAll({"events", "--limit", "7", "--follow"});
+  EXPECT_EQ(events.options.command, Command::kEvents);
+  EXPECT_EQ(events.options.limit, 7u);
+  EXPECT_TRUE(events.options.follow);
+  EXPECT_EQ(ReadAll({"events"}).options.limit, 50u);
   const Read reset = ReadAll({"reset", "--yes"});
   EXPECT_EQ(reset.options.key, std::nullopt);
   EXPECT_TRUE(reset.options.yes);
@@ -79,6 +88,13 @@ TEST(Options, MistakesNameTheFix) {
   EXPECT_THAT(ReadAll({"remove"}).parsed.err, HasSubstr("KEY is missing"));
   EXPECT_THAT(ReadAll({"remove", "3"}).parsed.err, HasSubstr("ids look like key_1"));
   EXPECT_THAT(ReadAll({"add", "--project=-x"}).parsed.err, HasSubstr("--project: is no project"));
+  EXPECT_THAT(ReadAll({"explain"}).parsed.err, HasSubstr("--model is missing"));
+  EXPECT_THAT(ReadAll({"explain", "--model=m", "--project=-x"}).parsed.err,
+              HasSubstr("--project: is no project"));
+  for (const char* limit : {"0", "1001", "x", "-1"}) {
+    EXPECT_THAT(ReadAll({"events", "--limit", limit}).parsed.err,
+                HasSubstr("--limit: must be a whole number from 1 to 1000"));
+  }
   EXPECT_THAT(ReadAll({"status", "--address=localhost:1"}).parsed.err,
               HasSubstr("KEYD_ADDRESS: keyd listens on a unix socket"));
   EXPECT_THAT(ReadAll({"usage", "--by=moon"}).parsed.err,
@@ -92,7 +108,8 @@ TEST(Options, MistakesNameTheFix) {
 }
 
 TEST(Options, EveryCommandHasAHelpWithAnExample) {
-  for (const char* command : {"status", "add", "remove", "disable", "enable", "reset", "usage"}) {
+  for (const char* command : {"status", "add", "remove", "disable", "enable", "reset", "usage",
+                              "explain", "events"}) {
     const Read read = ReadAll({command, "--help"});
     EXPECT_EQ(read.parsed.exit_code, 0);
     EXPECT_THAT(read.parsed.out,

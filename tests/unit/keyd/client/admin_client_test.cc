@@ -96,6 +96,22 @@ TEST_F(AdminClientTest, EveryCallReachesKeydAndComesBack) {
   EXPECT_EQ(again.get_future().get().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(AdminClientTest, QuestionsReachKeydAndComeBack) {
+  StartServer();
+  engine_.MakeKeys(2);
+  const auto client = Open();
+  const auto said =
+      Await<Explanation>([&](auto done) { client->Explain({.model = "m"}, std::move(done)); });
+  ASSERT_TRUE(said.ok()) << said.status();
+  EXPECT_EQ(said->next_key, KeyId(1));
+  ASSERT_EQ(said->keys.size(), 2u);
+  EXPECT_EQ(said->keys[1].reason, "of m");
+  const auto events = Await<PoolEvents>([&](auto done) { client->Events({3}, std::move(done)); });
+  ASSERT_TRUE(events.ok()) << events.status();
+  ASSERT_EQ(events->events.size(), 2u);
+  EXPECT_EQ(events->events[0].row, "429_day");
+}
+
 TEST_F(AdminClientTest, InvalidArgumentComesBackWithTheField) {
   StartServer();
   const auto client = Open();

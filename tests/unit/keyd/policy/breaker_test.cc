@@ -22,7 +22,7 @@ class BreakerTest : public testing::Test {
 
 TEST_F(BreakerTest, PausesTwiceAsLongEachTimeUpToTheMost) {
   for (const int seconds : {1, 2, 4, 4}) {
-    breaker_.Fails(kAtOnce, now_, now_);
+    EXPECT_TRUE(breaker_.Fails(kAtOnce, now_, now_));
     EXPECT_EQ(Wait(), absl::Seconds(seconds));
     Advance(Wait());
   }
@@ -68,6 +68,16 @@ TEST_F(BreakerTest, SuccessOfARequestFromBeforeSaysNothing) {
   breaker_.Fails(kAtOnce, now_, now_);
   breaker_.Works(before);
   EXPECT_EQ(Wait(), absl::Seconds(1));
+}
+
+TEST_F(BreakerTest, TellsWhenAPauseBeginsAndWhenItIsOver) {
+  EXPECT_FALSE(breaker_.Works(now_));
+  const MonoTime granted = now_;
+  EXPECT_TRUE(breaker_.Fails(kAtOnce, granted, now_));
+  Advance(absl::Milliseconds(1));
+  EXPECT_FALSE(breaker_.Fails(kAtOnce, granted - absl::Seconds(1), now_)) << "of the same burst";
+  EXPECT_TRUE(breaker_.Works(now_));
+  EXPECT_FALSE(breaker_.Works(now_));
 }
 
 }  // namespace

@@ -128,6 +128,37 @@ TEST_F(AdminServiceTest, UsageComesPageByPage) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(AdminServiceTest, ExplainComesPageByPageAndEventsFromANumberOn) {
+  engine_.MakeKeys(3);
+  v1::ExplainRequest request;
+  v1::ExplainResponse page;
+  EXPECT_EQ(Call(&v1::Admin::Stub::Explain, request, &page).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  request.set_model("m");
+  request.set_page_size(2);
+  ASSERT_TRUE(Call(&v1::Admin::Stub::Explain, request, &page).ok());
+  EXPECT_EQ(page.next_key_id(), "key_1");
+  ASSERT_EQ(page.keys_size(), 2);
+  EXPECT_EQ(page.keys(1).reason(), "of m");
+  request.set_page_token(page.next_page_token());
+  ASSERT_TRUE(Call(&v1::Admin::Stub::Explain, request, &page).ok());
+  ASSERT_EQ(page.keys_size(), 1);
+  EXPECT_EQ(page.keys(0).key_id(), "key_3");
+  EXPECT_EQ(page.next_page_token(), "");
+  request.set_project_id("none");
+  EXPECT_EQ(Call(&v1::Admin::Stub::Explain, request, &page).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+
+  v1::EventsRequest after;
+  after.set_after(2);
+  after.set_limit(2);
+  v1::EventsResponse events;
+  ASSERT_TRUE(Call(&v1::Admin::Stub::Events, after, &events).ok());
+  EXPECT_EQ(events.epoch(), fakes::FakeEngine::kEpoch);
+  ASSERT_EQ(events.events_size(), 2);
+  EXPECT_EQ(events.events(0).number(), 4u);
+}
+
 TEST_F(AdminServiceTest, InvalidRequestsNameTheField) {
   v1::AddKeyRequest add;
   add.set_secret("short");
