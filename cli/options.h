@@ -12,17 +12,7 @@
 
 namespace keypool::cli {
 
-enum class Command {
-  kStatus,
-  kAdd,
-  kRemove,
-  kDisable,
-  kEnable,
-  kReset,
-  kUsage,
-  kExplain,
-  kEvents
-};
+enum class Command { kStatus, kAdd, kRemove, kDisable, kEnable, kReset, kUsage, kExplain, kEvents };
 
 struct Options {
   Command command = Command::kStatus;

@@ -1,5 +1,7 @@
 #include "cli/render.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "cli/text_table.h"
 
@@ -10,9 +12,39 @@ std::string Count(std::int64_t n, const char* one, const char* many) {
   return absl::StrCat(n, " ", n == 1 ? one : many);
 }
 
+// Few digits: of tokens there are many.
+std::string Short(std::int64_t n) {
+  if (n < 10'000) return absl::StrCat(n);
+  if (n < 10'000'000) return absl::StrCat(n / 1'000, "k");
+  return absl::StrCat(n / 1'000'000, "M");
+}
+
 std::string UsedOfLimit(const WindowStatus& window) {
-  return absl::StrCat(window.used, "/", window.limit,
+  return absl::StrCat(window.used, "/",
+                      window.limit == kUnlimited ? "-" : absl::StrCat(window.limit),
                       window.source == LimitSource::kLearned ? " learned" : "");
+}
+
+std::string TokensOfLimit(const WindowStatus& window) {
+  return absl::StrCat(Short(window.used), "/",
+                      window.limit == kUnlimited ? "-" : Short(window.limit),
+                      window.source == LimitSource::kLearned ? " learned" : "");
+}
+
+// The columns of tokens take room, so they are shown only where they say something.
+struct TokenColumns {
+  bool minute = false, day = false;
+};
+TokenColumns TokenColumnsOf(const std::vector<KeyStatus>& keys) {
+  TokenColumns columns;
+  for (const KeyStatus& key : keys) {
+    for (const BucketStatus& bucket : key.buckets) {
+      const WindowStatus& minute = bucket.tokens_per_minute;
+      columns.minute |= minute.used > 0 || minute.source != LimitSource::kDefault;
+      columns.day |= bucket.tokens_per_day.limit != kUnlimited;
+    }
+  }
+  return columns;
 }
 
 Cell StateCell(BucketState state) {
@@ -48,29 +80,32 @@ KeyCells DisabledCells(const KeyStatus& key, absl::Time now, const Look& look) {
   return cells;
 }
 
-void AddKey(TextTable* table, const KeyStatus& key, absl::Time now, const Look& look) {
+void AddKey(TextTable* table, const KeyStatus& key, TokenColumns tokens, absl::Time now,
+            const Look& look) {
   std::vector<Cell> own = {{ToString(key.id)}, {ProjectShown(key)}, {key.masked_secret}};
+  const auto add = [&](const KeyCells& cells, const BucketStatus* bucket) {
+    std::vector<Cell> row = own;
+    row.push_back(cells.state);
+    row.push_back({bucket ? bucket->model : "-"});
+    row.push_back({bucket ? UsedOfLimit(bucket->per_minute) : "-"});
+    row.push_back({bucket ? UsedOfLimit(bucket->per_day) : "-"});
+    if (tokens.minute) row.push_back({bucket ? TokensOfLimit(bucket->tokens_per_minute) : "-"});
+    if (tokens.day) row.push_back({bucket ? TokensOfLimit(bucket->tokens_per_day) : "-"});
+    row.push_back({cells.until});
+    row.push_back({cells.why});
+    table->Add(std::move(row));
+    own = {{}, {}, {}};
+  };
   if (key.buckets.empty()) {
-    const KeyCells cells =
-        key.active ? KeyCells{{"ready", Colour::kGreen}, "", ""} : DisabledCells(key, now, look);
-    table->Add(
-        {own[0], own[1], own[2], cells.state, {"-"}, {"-"}, {"-"}, {cells.until}, {cells.why}});
-    return;
+    return add(
+        key.active ? KeyCells{{"ready", Colour::kGreen}, "", ""} : DisabledCells(key, now, look),
+        nullptr);
   }
   for (const BucketStatus& bucket : key.buckets) {
     KeyCells cells{StateCell(bucket.state), "", bucket.reason};
     if (bucket.ready_at) cells.until = Moment(*bucket.ready_at, now, look.zone);
     if (!key.active) cells = DisabledCells(key, now, look);
-    table->Add({own[0],
-                own[1],
-                own[2],
-                cells.state,
-                {bucket.model},
-                {UsedOfLimit(bucket.per_minute)},
-                {UsedOfLimit(bucket.per_day)},
-                {cells.until},
-                {cells.why}});
-    own = {{}, {}, {}};
+    add(cells, &bucket);
   }
 }
 
@@ -120,8 +155,13 @@ std::vector<std::string> SummaryLines(const PoolSummary& summary, const Look& lo
 std::vector<std::string> KeyLines(const std::vector<KeyStatus>& keys, absl::Time now,
                                   const Look& look) {
   if (keys.empty()) return {};
-  TextTable table({"KEY", "PROJECT", "SECRET", "STATE", "MODEL", "MINUTE", "DAY", "UNTIL", "WHY"});
-  for (const KeyStatus& key : keys) AddKey(&table, key, now, look);
+  const TokenColumns tokens = TokenColumnsOf(keys);
+  std::vector<std::string> head = {"KEY", "PROJECT", "SECRET", "STATE", "MODEL", "MINUTE", "DAY"};
+  if (tokens.minute) head.push_back("TOKENS/MIN");
+  if (tokens.day) head.push_back("TOKENS/DAY");
+  head.insert(head.end(), {"UNTIL", "WHY"});
+  TextTable table(std::move(head));
+  for (const KeyStatus& key : keys) AddKey(&table, key, tokens, now, look);
   return table.Lines(look.colour, look.columns);
 }
 

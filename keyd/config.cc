@@ -65,8 +65,10 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
                    "Requests a minute, for a project and a model whose limit is not known.");
   settings->AddInt("DEFAULT_RPD_LIMIT", &config->default_rpd_limit, {1, kLimitMax},
                    "Requests a Pacific day, for a project and a model whose limit is not known.");
+  settings->AddInt("DEFAULT_TPM_LIMIT", &config->default_tpm_limit, {1, kTokenLimitMax},
+                   "Input tokens a minute, for a project and a model whose limit is not known.");
   settings->AddText("LIMITS_FILE", &config->limits_file,
-                    "TOML file with limits for models, tiers and projects, over the two defaults.");
+                    "TOML file with limits for models, tiers and projects, over the defaults.");
   settings->AddText("STORE", &config->store,
                     "Where the pool is remembered: sqlite (a file in DATA_DIR) or memory (nowhere: "
                     "keys and counters end with keyd).");
@@ -104,6 +106,7 @@ absl::StatusOr<engine::Options> EngineOptions(const Config& config) {
       config.durability == "power" ? store::Durability::kPower : store::Durability::kProcess;
   options.pool.default_limits.requests_per_minute = config.default_rpm_limit;
   options.pool.default_limits.requests_per_day = config.default_rpd_limit;
+  options.pool.default_limits.input_tokens_per_minute = config.default_tpm_limit;
   absl::StatusOr<policy::LimitRules> limits = ReadLimitsFile(config.limits_file);
   if (!limits.ok()) return limits.status();
   options.pool.limits = *std::move(limits);

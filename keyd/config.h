@@ -21,6 +21,7 @@ struct Config {
   std::string durability = "process";
   std::int64_t default_rpm_limit = 10;
   std::int64_t default_rpd_limit = 250;
+  std::int64_t default_tpm_limit = 250'000;
   std::string api_keys;  // secret
   std::string api_keys_file;
   std::string limits_file;

@@ -19,7 +19,7 @@ namespace keypool {
 namespace {
 
 constexpr std::uintmax_t kFileBytesMax = 4 * 1024 * 1024;
-constexpr std::string_view kUnlimited = "unlimited";
+constexpr std::string_view kUnlimitedWord = "unlimited";
 
 class Reader {
  public:
@@ -35,9 +35,10 @@ class Reader {
   // Nothing, and told, when it is none.
   const toml::table* Table(std::string_view name, const toml::node& node);
   std::optional<std::int64_t> Number(std::string_view name, const toml::node& node,
-                                     std::int64_t least);
+                                     std::int64_t least, std::int64_t most);
   // True: `name` is one of a set's.
   bool ReadLimit(std::string_view name, const toml::node& node, policy::LimitSet* set);
+  void ReadSet(const toml::table& limits, policy::LimitSet* set);
   void ReadModels(const toml::node& node, policy::LimitScope* scope);
   bool ReadScopeMember(std::string_view name, const toml::node& node, policy::LimitScope* scope);
   void ReadProject(std::string_view name, const toml::node& node, policy::LimitRules* rules);
@@ -50,8 +51,11 @@ class Reader {
   std::vector<std::string> mistakes_;
 };
 
-constexpr std::string_view kOfSet = "requests_per_minute, requests_per_day";
-constexpr std::string_view kOfScope = "requests_per_minute, requests_per_day, models";
+constexpr std::string_view kOfSet =
+    "requests_per_minute, requests_per_day, input_tokens_per_minute, input_tokens_per_day";
+constexpr std::string_view kOfScope =
+    "requests_per_minute, requests_per_day, input_tokens_per_minute, input_tokens_per_day, models, "
+    "all_models";
 
 const toml::table* Reader::Table(std::string_view name, const toml::node& node) {
   const toml::table* table = node.as_table();
@@ -62,28 +66,38 @@ const toml::table* Reader::Table(std::string_view name, const toml::node& node) 
 }
 
 std::optional<std::int64_t> Reader::Number(std::string_view name, const toml::node& node,
-                                           std::int64_t least) {
-  if (const auto* text = node.as_string(); text != nullptr && text->get() == kUnlimited) {
-    return kLimitMax;
+                                           std::int64_t least, std::int64_t most) {
+  if (const auto* text = node.as_string(); text != nullptr && text->get() == kUnlimitedWord) {
+    return kUnlimited;
   }
   const auto* number = node.as_integer();
-  if (number != nullptr && number->get() >= least && number->get() <= kLimitMax) {
+  if (number != nullptr && number->get() >= least && number->get() <= most) {
     return number->get();
   }
   Mistake(node.source(), absl::StrCat("\"", ToAbsl(name), "\" must be a whole number from ", least,
-                                      " to ", kLimitMax, ", or \"", ToAbsl(kUnlimited), "\""));
+                                      " to ", most, ", or \"", ToAbsl(kUnlimitedWord), "\""));
   return std::nullopt;
 }
 
 bool Reader::ReadLimit(std::string_view name, const toml::node& node, policy::LimitSet* set) {
   if (name == "requests_per_minute") {
-    set->requests_per_minute = Number(name, node, 1);
+    set->requests_per_minute = Number(name, node, 1, kLimitMax);
   } else if (name == "requests_per_day") {
-    set->requests_per_day = Number(name, node, 0);
+    set->requests_per_day = Number(name, node, 0, kLimitMax);
+  } else if (name == "input_tokens_per_minute") {
+    set->input_tokens_per_minute = Number(name, node, 1, kTokenLimitMax);
+  } else if (name == "input_tokens_per_day") {
+    set->input_tokens_per_day = Number(name, node, 1, kTokenLimitMax);
   } else {
     return false;
   }
   return true;
+}
+
+void Reader::ReadSet(const toml::table& limits, policy::LimitSet* set) {
+  for (const auto& [name, limit] : limits) {
+    if (!ReadLimit(name.str(), limit, set)) Unknown(name.str(), limit, kOfSet);
+  }
 }
 
 void Reader::ReadModels(const toml::node& node, policy::LimitScope* scope) {
@@ -97,18 +111,20 @@ void Reader::ReadModels(const toml::node& node, policy::LimitScope* scope) {
     }
     const toml::table* limits = Table(model, value);
     if (limits == nullptr) continue;
-    policy::LimitSet& set = scope->models[std::string(model)];
-    for (const auto& [name, limit] : *limits) {
-      if (!ReadLimit(name.str(), limit, &set)) Unknown(name.str(), limit, kOfSet);
-    }
+    ReadSet(*limits, &scope->models[std::string(model)]);
   }
 }
 
 bool Reader::ReadScopeMember(std::string_view name, const toml::node& node,
                              policy::LimitScope* scope) {
   if (ReadLimit(name, node, &scope->all_models)) return true;
-  if (name != "models") return false;
-  ReadModels(node, scope);
+  if (name == "models") {
+    ReadModels(node, scope);
+  } else if (name == "all_models") {
+    if (const toml::table* limits = Table(name, node)) ReadSet(*limits, &scope->together);
+  } else {
+    return false;
+  }
   return true;
 }
 
@@ -123,7 +139,7 @@ void Reader::ReadProject(std::string_view name, const toml::node& node, policy::
     if (ReadScopeMember(key.str(), value, &project.own)) continue;
     const auto* tier = key.str() == "tier" ? value.as_string() : nullptr;
     if (tier == nullptr) {
-      Unknown(key.str(), value, "tier (a text), requests_per_minute, requests_per_day, models");
+      Unknown(key.str(), value, absl::StrCat("tier (a text), ", ToAbsl(kOfScope)));
     } else if (rules->tiers.count(tier->get()) == 0) {
       Mistake(value.source(), absl::StrCat("there is no [tiers.", tier->get(), "]"));
     } else {

@@ -1,7 +1,8 @@
 // Limits from LIMITS_FILE, in TOML. Tables: default (every project and model), models.MODEL (in
-// every project), tiers.TIER and projects.PROJECT, these two with .models.MODEL inside; a project
-// names its tier. Each says requests_per_minute, requests_per_day, both or none; deploy/limits has
-// a sample.
+// every project), tiers.TIER and projects.PROJECT, these two with .models.MODEL inside, and with
+// .all_models for what a project may take over all its models together; a project names its tier.
+// Each says any of requests_per_minute, requests_per_day, input_tokens_per_minute and
+// input_tokens_per_day; deploy/limits has a sample.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 namespace keypool {
 
 inline constexpr std::int64_t kLimitMax = 1'000'000'000;
+inline constexpr std::int64_t kTokenLimitMax = 1'000'000'000'000;
 
 // `name` is told in errors. Errors: INVALID_ARGUMENT (every mistake, a line each, with its place).
 absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::string_view name);

@@ -31,8 +31,9 @@ json::value Text(const std::string& text) {
 }
 
 json::object Window(const WindowStatus& window) {
+  const bool limited = window.limit != kUnlimited;
   return {{"used", window.used},
-          {"limit", window.limit},
+          {"limit", limited ? json::value(window.limit) : json::value(nullptr)},
           {"source", NameOf(window.source)},
           {"learned_at", Time(window.learned_at)}};
 }
@@ -55,7 +56,9 @@ json::object Bucket(const BucketStatus& bucket) {
           {"ready_at", Time(bucket.ready_at)},
           {"reason", Text(bucket.reason)},
           {"requests_per_minute", Window(bucket.per_minute)},
-          {"requests_per_day", Window(bucket.per_day)}};
+          {"requests_per_day", Window(bucket.per_day)},
+          {"input_tokens_per_minute", Window(bucket.tokens_per_minute)},
+          {"input_tokens_per_day", Window(bucket.tokens_per_day)}};
 }
 
 json::object Key(const KeyStatus& key) {

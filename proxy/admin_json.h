@@ -7,8 +7,9 @@
 //            "state": "active", "disabled_reason": null, "disabled_at": null, "retry_at": null,
 //            "added_at": "…", "last_used_at": null, "buckets": [{"model": "m", "state": "ready",
 //            "ready_at": null, "reason": null, "requests_per_minute": WINDOW, "requests_per_day":
-//            WINDOW}]}
-//   WINDOW: {"used": 1, "limit": 10, "source": "default", "learned_at": null}
+//            WINDOW, "input_tokens_per_minute": WINDOW, "input_tokens_per_day": WINDOW}]}
+//   WINDOW: {"used": 1, "limit": 10, "source": "default", "learned_at": null}; "limit": null when
+//           there is none
 //
 // A key is active or disabled; a bucket is ready, exhausted or cooling; a limit is default,
 // configured or learned. Times are UTC.

@@ -171,6 +171,21 @@ void OpenDetail(std::string_view type, PrettyJson* json) {
   json->Text("@type", absl::StrCat("type.googleapis.com/google.rpc.", ToAbsl(type)));
 }
 
+struct QuotaWords {
+  std::string_view id, metric;
+};
+QuotaWords WordsOf(const ErrorAnswer::Quota& quota) {
+  if (quota.input_tokens) {
+    return {quota.per_day ? "GenerateContentInputTokensPerModelPerDay"
+                          : "GenerateContentInputTokensPerModelPerMinute",
+            "generate_content_input_token_count"};
+  }
+  if (quota.per_day) {
+    return {"GenerateRequestsPerDayPerProjectPerModel", "generate_requests_per_model_per_day"};
+  }
+  return {"GenerateRequestsPerMinutePerProjectPerModel", "generate_requests_per_model"};
+}
+
 // Names windows as Google does, because clients look for PerDay and PerMinute; without the suffix
 // of a tier, because a pool has keys of any.
 void WriteQuotaFailure(const ErrorAnswer::Quota& quota, PrettyJson* json) {
@@ -179,11 +194,10 @@ void WriteQuotaFailure(const ErrorAnswer::Quota& quota, PrettyJson* json) {
   json->Open('[');
   json->Element();
   json->Open('{');
+  const QuotaWords words = WordsOf(quota);
   json->Text("quotaMetric",
-             quota.per_day ? "generativelanguage.googleapis.com/generate_requests_per_model_per_day"
-                           : "generativelanguage.googleapis.com/generate_requests_per_model");
-  json->Text("quotaId", quota.per_day ? "GenerateRequestsPerDayPerProjectPerModel"
-                                      : "GenerateRequestsPerMinutePerProjectPerModel");
+             absl::StrCat("generativelanguage.googleapis.com/", ToAbsl(words.metric)));
+  json->Text("quotaId", words.id);
   if (!quota.model.empty()) {
     json->Name("quotaDimensions");
     json->Open('{');
@@ -243,6 +257,9 @@ std::string_view ReasonPhrase(int http_status) {
   return words == nullptr ? "Unknown" : words->reason;
 }
 
+// In milliseconds. Clients that obey Retry-After give up beyond one or two minutes.
+constexpr std::int64_t kRetryWorthwhileMax = 60'000;
+
 ErrorText BuildError(const ErrorAnswer& answer, ErrorShape shape) {
   const std::optional<std::int64_t> delay_ms = DelayMs(answer);
   ErrorText text;
@@ -256,7 +273,10 @@ ErrorText BuildError(const ErrorAnswer& answer, ErrorShape shape) {
     text.body = absl::StrCat("[", text.body, "\n]");
   }
   text.body.push_back('\n');
-  if (delay_ms) {
+  text.retry_in_vain = answer.http_status == 429 && delay_ms > kRetryWorthwhileMax;
+  // Google's client for interactions in Python sleeps as long as it is told, until tomorrow if need
+  // be. It is told in the body.
+  if (delay_ms && !(text.retry_in_vain && shape == ErrorShape::kInteractions)) {
     text.retry_after = absl::StrCat(std::max<std::int64_t>(1, (*delay_ms + 999) / 1000));
   }
   return text;

@@ -21,7 +21,8 @@ struct ErrorAnswer {
   struct Quota {
     bool per_day = false;
     std::string model;
-    std::int64_t limit = 0;  // 0: not told
+    std::int64_t limit = 0;     // 0: not told
+    bool input_tokens = false;  // else requests
   };
   std::optional<Quota> quota;
 };
@@ -31,6 +32,9 @@ struct ErrorText {
   std::string_view content_type;  // as Google sends it for this shape
   std::string body;
   std::string retry_after;  // whole seconds; empty: no Retry-After
+  // Nobody would wait so long for the next try: "x-should-retry: false", which clients made by
+  // Stainless obey (OpenAI's, and Google's for interactions in JavaScript).
+  bool retry_in_vain = false;
 };
 
 ErrorText BuildError(const ErrorAnswer& answer, ErrorShape shape);

@@ -16,9 +16,24 @@ ErrorAnswer Make(int http_status, std::string message) {
   return answer;
 }
 
+// The window that is in the way, as clients know it.
+ErrorAnswer::Quota QuotaOf(const Refusal& refusal, std::string_view model) {
+  const QuotaWindow window = refusal.window;
+  ErrorAnswer::Quota quota;
+  quota.per_day = refusal.spent_for_the_day || window == QuotaWindow::kRequestsPerDay ||
+                  window == QuotaWindow::kInputTokensPerDay;
+  quota.input_tokens =
+      window == QuotaWindow::kInputTokensPerMinute || window == QuotaWindow::kInputTokensPerDay;
+  quota.model = model;
+  quota.limit = refusal.limit;
+  return quota;
+}
+
 }  // namespace
 
 ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least) {
+  // Waiting does not help: it is the caller's to make it smaller.
+  if (refusal.reason == RefusalReason::kTooLarge) return Make(400, refusal.message);
   const bool quota =
       refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
   ErrorAnswer answer = Make(quota ? 429 : 503, refusal.message);
@@ -26,7 +41,7 @@ ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Dur
   answer.retry_after = refusal.retry_after;
   if (quota) {
     if (!answer.retry_after.has_value()) answer.retry_after = at_least;
-    answer.quota = ErrorAnswer::Quota{refusal.spent_for_the_day, std::string(model), refusal.limit};
+    answer.quota = QuotaOf(refusal, model);
   }
   return answer;
 }

@@ -38,9 +38,9 @@ Task<Interrupt> Send(ClientConnection& client, const Clock& clock, const Head& h
 Task<Interrupt> RespondError(ClientConnection& client, const Clock& clock, const ErrorAnswer& error,
                              AnswerTo to) {
   const ErrorText text = BuildError(error, to.shape);
-  const std::string more = text.retry_after.empty()
-                               ? std::string()
-                               : absl::StrCat("Retry-After: ", text.retry_after, "\r\n");
+  std::string more;
+  if (!text.retry_after.empty()) absl::StrAppend(&more, "Retry-After: ", text.retry_after, "\r\n");
+  if (text.retry_in_vain) more += "x-should-retry: false\r\n";
   const Head head = {error.http_status, text.reason, text.content_type, more};
   co_return co_await Send(client, clock, head, text.body, to);
 }

@@ -50,9 +50,12 @@ constexpr std::string_view NameOf(LimitSource source) {
   return "default";
 }
 
+// As a limit: there is none.
+inline constexpr std::int64_t kUnlimited = INT64_MAX;
+
 struct WindowStatus {
   std::int64_t used = 0;
-  std::int64_t limit = 0;
+  std::int64_t limit = 0;  // kUnlimited: only counted
   LimitSource source = LimitSource::kDefault;
   std::optional<absl::Time> learned_at = std::nullopt;  // when Google last said so
 };
@@ -64,8 +67,10 @@ struct BucketStatus {
   BucketState state = BucketState::kReady;
   std::optional<absl::Time> ready_at;
   std::string reason;
-  WindowStatus per_minute;
+  WindowStatus per_minute;  // of requests
   WindowStatus per_day;
+  WindowStatus tokens_per_minute = {.used = 0, .limit = kUnlimited};  // of input
+  WindowStatus tokens_per_day = {.used = 0, .limit = kUnlimited};
 };
 
 struct KeyStatus {

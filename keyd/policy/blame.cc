@@ -175,8 +175,8 @@ constexpr Row kRows[] = {
     {"other", IsAny, Blame::kRequest, Effect::kNothing, false, NoTime, ""},
 };
 
-// Limits of requests for one model; the others (of tokens, of a region, of a user) are not counted
-// here.
+// Limits of requests and of input tokens for one model; the others (of a region, of a user) are not
+// counted here.
 Lesson LessonOf(const AnswerFacts& facts) {
   Lesson lesson;
   for (const QuotaViolation& v : facts.violations) {
@@ -184,12 +184,13 @@ Lesson LessonOf(const AnswerFacts& facts) {
       return v.quota_id.find(part) != std::string::npos;
     };
     if (!v.quota_value || *v.quota_value <= 0) continue;
-    if (!says("Requests") || !says("PerModel") || says("PerUser")) continue;
+    const bool tokens = says("InputTokens");
+    if ((!tokens && !says("Requests")) || !says("PerModel") || says("PerUser")) continue;
     std::optional<std::int64_t>* limit = nullptr;
     if (says("PerDay")) {
-      limit = &lesson.requests_per_day;
+      limit = tokens ? &lesson.input_tokens_per_day : &lesson.requests_per_day;
     } else if (says("PerMinute")) {
-      limit = &lesson.requests_per_minute;
+      limit = tokens ? &lesson.input_tokens_per_minute : &lesson.requests_per_minute;
     }
     if (limit != nullptr) *limit = std::min(limit->value_or(*v.quota_value), *v.quota_value);
   }

@@ -41,10 +41,16 @@ enum class Effect {
   kThrottled,    // nothing is granted at all for a while
 };
 
-// What an answer says about limits of requests.
+// What an answer says about limits.
 struct Lesson {
-  std::optional<std::int64_t> requests_per_minute;
-  std::optional<std::int64_t> requests_per_day;
+  std::optional<std::int64_t> requests_per_minute = std::nullopt;
+  std::optional<std::int64_t> requests_per_day = std::nullopt;
+  std::optional<std::int64_t> input_tokens_per_minute = std::nullopt;
+  std::optional<std::int64_t> input_tokens_per_day = std::nullopt;
+  bool empty() const {
+    return !requests_per_minute && !requests_per_day && !input_tokens_per_minute &&
+           !input_tokens_per_day;
+  }
 };
 
 struct Verdict {

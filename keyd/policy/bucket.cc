@@ -13,12 +13,14 @@ namespace {
 
 constexpr int kGrowingStepsMax = 16;  // far beyond kGrowingMax, far below overflow
 constexpr std::int64_t kBlocksPerLimit = 100;
-constexpr absl::Duration kMinute = absl::Minutes(1);
+// Without limits: a commit for so much is nothing.
+constexpr std::int64_t kBlockMost = 10'000;
+constexpr std::int64_t kTokenBlockMost = 1'000'000;
 
 WindowStatus WindowOf(std::int64_t used, std::int64_t limit, LimitSource configured,
                       const std::optional<LearnedLimit>& learned) {
   WindowStatus status = {used, limit, configured, std::nullopt};
-  if (learned && learned->requests == limit) {
+  if (learned && learned->limit == limit) {
     status.source = LimitSource::kLearned;
     status.learned_at = learned->at;
   }
@@ -35,16 +37,14 @@ Bucket::Bucket(Project* project, Model* model, std::optional<ConfiguredLimits> l
       limits_(configured_.limits),
       metered_(limits.has_value()),
       send_by_(send_by),
-      span_(kMinute + send_by),
-      minute_(limits_.requests_per_minute, span_),
+      meters_(limits_, send_by, today),
       day_(today) {}
 
+const Meters* Bucket::Together() const { return metered_ ? project_->together.get() : nullptr; }
+
 void Bucket::Turn(const Moment& m) {
-  minute_.Expire(m.mono);
-  if (day_ == m.today) return;
-  if (day_ < m.today) {
-    used_today_ = UsedToday(m);
-    carried_ = 0;
+  if (metered_ && project_->together) project_->together->Turn(m);
+  if (meters_.Turn(m)) {
     spent_today_ = false;
     ApplyLimits(m);
   }
@@ -52,28 +52,36 @@ void Bucket::Turn(const Moment& m) {
 }
 
 void Bucket::ApplyLimits(const Moment& m) {
-  for (std::optional<LearnedLimit>* learned : {&learned_minute_, &learned_day_}) {
+  for (std::optional<LearnedLimit>* learned :
+       {&learned_minute_, &learned_day_, &learned_tokens_minute_, &learned_tokens_day_}) {
     if (*learned && m.wall - (*learned)->at >= kLearnedFor) learned->reset();
   }
   const auto in_force = [](std::int64_t configured, LimitSource source,
                            const std::optional<LearnedLimit>& learned) {
     if (!learned) return configured;
-    return source == LimitSource::kDefault ? learned->requests
-                                           : std::min(configured, learned->requests);
+    return source == LimitSource::kDefault ? learned->limit : std::min(configured, learned->limit);
   };
-  limits_.requests_per_minute =
-      in_force(configured_.limits.requests_per_minute, configured_.minute_source, learned_minute_);
-  limits_.requests_per_day =
-      in_force(configured_.limits.requests_per_day, configured_.day_source, learned_day_);
-  minute_.SetLimit(limits_.requests_per_minute);
+  const ConfiguredLimits& c = configured_;
+  limits_ = {
+      in_force(c.limits.requests_per_minute, c.minute_source, learned_minute_),
+      in_force(c.limits.requests_per_day, c.day_source, learned_day_),
+      in_force(c.limits.input_tokens_per_minute, c.tokens_minute_source, learned_tokens_minute_),
+      in_force(c.limits.input_tokens_per_day, c.tokens_day_source, learned_tokens_day_)};
+  meters_.SetLimits(limits_);
 }
 
 void Bucket::Learn(const Lesson& lesson, const Moment& m, Mutations* mutations) {
-  if (!metered_ || (!lesson.requests_per_minute && !lesson.requests_per_day)) return;
-  if (lesson.requests_per_minute) learned_minute_ = {*lesson.requests_per_minute, m.wall};
-  if (lesson.requests_per_day) learned_day_ = {*lesson.requests_per_day, m.wall};
+  if (!metered_ || lesson.empty()) return;
+  const auto learn = [&m](const std::optional<std::int64_t>& told,
+                          std::optional<LearnedLimit>* learned) {
+    if (told) *learned = {*told, m.wall};
+  };
+  learn(lesson.requests_per_minute, &learned_minute_);
+  learn(lesson.requests_per_day, &learned_day_);
+  learn(lesson.input_tokens_per_minute, &learned_tokens_minute_);
+  learn(lesson.input_tokens_per_day, &learned_tokens_day_);
   ApplyLimits(m);
-  Write(m, 0, mutations);
+  Write(m, {}, mutations);
 }
 
 WindowStatus Bucket::MinuteStatus(const Moment& m) const {
@@ -85,78 +93,173 @@ WindowStatus Bucket::DayStatus(const Moment& m) const {
   return WindowOf(UsedToday(m), limits_.requests_per_day, configured_.day_source, learned_day_);
 }
 
+WindowStatus Bucket::TokensMinuteStatus(const Moment& m) const {
+  return WindowOf(meters_.tokens.UsedThisMinute(m), limits_.input_tokens_per_minute,
+                  configured_.tokens_minute_source, learned_tokens_minute_);
+}
+
+WindowStatus Bucket::TokensDayStatus(const Moment& m) const {
+  return WindowOf(meters_.tokens.UsedToday(m), limits_.input_tokens_per_day,
+                  configured_.tokens_day_source, learned_tokens_day_);
+}
+
 Standing Bucket::Look(const Moment& m) const {
   Standing s;
-  s.left_today = limits_.requests_per_day - UsedToday(m);
-  s.left_this_minute = limits_.requests_per_minute - minute_.UsedAt(m.mono);
-  s.at = std::max(cool_until_, minute_.ReadyAt(m.mono));
-  if (SpentToday(m) || s.left_today <= 0) {
+  s.left_today = meters_.requests.LeftToday(m);
+  s.left_this_minute = meters_.requests.LeftThisMinute(m);
+  s.room = meters_.Room(m);
+  s.capacity = meters_.Largest();
+  s.at = std::max(cool_until_, meters_.MinuteReadyAt(m));
+  bool spent = SpentToday(m) || meters_.SpentToday(m);
+  MonoTime improves = std::min(meters_.requests.NextLeave(), meters_.tokens.NextLeave());
+  if (const Meters* all = Together()) {
+    s.left_today = std::min(s.left_today, all->requests.LeftToday(m));
+    s.room = std::min(s.room, all->Room(m));
+    s.capacity = std::min(s.capacity, all->Largest());
+    s.at = std::max(s.at, all->MinuteReadyAt(m));
+    spent = spent || all->SpentToday(m);
+  }
+  if (spent) {
     s.kind = Standing::Kind::kSpent;
   } else if (s.at > m.mono) {
     s.kind = Standing::Kind::kWaiting;
   } else {
     s.kind = Standing::Kind::kReady;
-    s.at = minute_.NextLeave();
+    s.at = improves;
   }
   return s;
 }
 
+Fit Bucket::FitOf(std::int64_t tokens, const Moment& m) const {
+  Fit fit = meters_.FitOf(tokens, m);
+  if (const Meters* all = Together()) fit = Later(fit, all->FitOf(tokens, m));
+  if (SpentToday(m)) fit = Later(fit, {m.mono + (m.day_ends - m.wall), fit.window, 0});
+  return Later(fit, {cool_until_, fit.window, 0});
+}
+
+std::string_view Bucket::WhyNot(const Standing& standing, const Moment& m) const {
+  const Meters* all = Together();
+  if (standing.kind == Standing::Kind::kSpent) {
+    if (SpentToday(m) || meters_.requests.LeftToday(m) <= 0) return "out of requests today";
+    if (meters_.SpentToday(m)) return "out of input tokens today";
+    return all && all->requests.LeftToday(m) > 0
+               ? "its project is out of input tokens today, over all models"
+               : "its project is out of requests today, over all models";
+  }
+  if (meters_.requests.MinuteReadyAt(1, m) >= standing.at) return "out of requests this minute";
+  if (meters_.MinuteReadyAt(m) >= standing.at) return "out of input tokens this minute";
+  return all && all->requests.MinuteReadyAt(1, m) < standing.at
+             ? "its project is out of input tokens this minute, over all models"
+             : "its project is out of requests this minute, over all models";
+}
+
 std::int64_t Bucket::BlockMax() const {
-  return std::max<std::int64_t>(
-      1, std::min(limits_.requests_per_minute, limits_.requests_per_day) / kBlocksPerLimit);
+  return std::clamp<std::int64_t>(
+      std::min(limits_.requests_per_minute, limits_.requests_per_day) / kBlocksPerLimit, 1,
+      kBlockMost);
 }
 
-bool Bucket::Covers(const Moment& m) const {
-  return covered_ > 0 && saved_day_ == m.today && saved_clock_ == m.clock;
+std::int64_t Bucket::TokenBlockMax() const {
+  return std::clamp<std::int64_t>(
+      std::min(limits_.input_tokens_per_minute, limits_.input_tokens_per_day) / kBlocksPerLimit, 1,
+      kTokenBlockMost);
 }
 
-ChargeTicket Bucket::Take(const Moment& m, Mutations* mutations) {
+Amounts Bucket::Block(std::int64_t tokens, const Moment& m) const {
+  const Meter& requests = meters_.requests;
+  const std::int64_t left = std::min(requests.LeftToday(m), requests.LeftThisMinute(m));
+  return {std::clamp<std::int64_t>(left, 0, BlockMax()),
+          tokens + std::clamp<std::int64_t>(meters_.Room(m) - tokens, 0, TokenBlockMax())};
+}
+
+bool Bucket::Covers(const Amounts& amounts, const Moment& m) const {
+  return covered_.requests >= amounts.requests && covered_.tokens >= amounts.tokens &&
+         saved_day_ == m.today && saved_clock_ == m.clock;
+}
+
+ChargeTicket Bucket::Take(std::int64_t tokens, const Moment& m, Mutations* mutations) {
   KP_ASSERT(metered_ && day_ == m.today);
-  ChargeTicket ticket = {.at = m.mono, .day = day_, .generation = generation_};
+  ChargeTicket ticket;
+  ticket.at = m.mono;
+  ticket.day = day_;
   ticket.carried = m.wall + send_by_ >= m.day_ends;
+  ticket.tokens = tokens;
+  ticket.generation = generation_;
   const bool probe = growing_steps_ > 0;
   if (probe) {
     cool_until_ = m.mono + kProbeEvery;
     probed_ = true;
   }
-  if (!ticket.carried && (probe || !Covers(m))) {
-    const std::int64_t left = std::min(limits_.requests_per_day - used_today_,
-                                       limits_.requests_per_minute - minute_.UsedAt(m.mono));
-    Write(m, std::min(BlockMax(), left), mutations);
+  if (!ticket.carried && (probe || !Covers({1, tokens}, m))) {
+    Write(m, Block(tokens, m), mutations);
   }
   ticket.mark = mark_;
-  ++used_today_;
-  minute_.Charge(m.mono, 1, ticket.carried && carried_ == 0);
+  const auto charge = [&](Meters* meters) {
+    meters->requests.Charge(1, ticket.carried, m);
+    meters->tokens.Charge(tokens, ticket.carried, m);
+  };
+  charge(&meters_);
+  if (project_->together) charge(project_->together.get());
   if (ticket.carried) {
     // Written with its own time, by which Restore knows that it counts tomorrow.
-    ++carried_;
-    Write(m, 0, mutations);
+    Write(m, {}, mutations);
   } else {
-    --covered_;
+    --covered_.requests;
+    covered_.tokens -= tokens;
   }
   return ticket;
 }
 
 bool Bucket::Refund(const ChargeTicket& ticket, const Moment& m, Mutations* mutations) {
   if (ticket.generation != generation_) return false;
-  const bool in_minute = minute_.Refund(ticket.at);
-  const bool same_day = ticket.day == day_;
-  const bool in_day = used_today_ > 0 && (same_day || (ticket.carried && ticket.day + 1 == day_));
-  if (in_day) --used_today_;
-  if (same_day && ticket.carried && carried_ > 0) --carried_;
-  if (!in_minute && !in_day) return false;
+  const Meter::Corrected requests = meters_.requests.Correct(ticket, -1);
+  meters_.tokens.Correct(ticket, -ticket.tokens);
+  CorrectTogether(ticket, {-1, -ticket.tokens});
+  if (!requests.minute && !requests.day) return false;
   // Granted out of the block of the present record, it goes back there. Counted in the record at
   // its own time, it stays there, because a later grant must not hide behind an earlier time.
-  ++(ticket.mark == mark_ ? covered_ : refunded_);
-  if (covered_ + refunded_ > BlockMax()) Write(m, 0, mutations);
-  return in_day;
+  Amounts& back = ticket.mark == mark_ ? covered_ : refunded_;
+  ++back.requests;
+  back.tokens += ticket.tokens;
+  const bool too_far = covered_.requests + refunded_.requests > BlockMax() ||
+                       covered_.tokens + refunded_.tokens > TokenBlockMax() + ticket.tokens;
+  if (too_far) Write(m, {}, mutations);
+  return requests.day;
+}
+
+void Bucket::CorrectTokens(const ChargeTicket& ticket, std::int64_t tokens, const Moment& m,
+                           Mutations* mutations) {
+  const std::int64_t by = tokens - ticket.tokens;
+  if (ticket.generation != generation_ || by == 0) return;
+  const Meter::Corrected corrected = meters_.tokens.Correct(ticket, by);
+  CorrectTogether(ticket, {0, by});
+  if (!corrected.minute && !corrected.day) return;
+  if (by < 0) {
+    (ticket.mark == mark_ ? covered_ : refunded_).tokens -= by;
+    const std::int64_t bound = TokenBlockMax() + ticket.tokens;
+    if (covered_.tokens + refunded_.tokens > bound) Write(m, {}, mutations);
+    return;
+  }
+  if (!ticket.carried && Covers({0, by}, m)) {
+    covered_.tokens -= by;
+    return;
+  }
+  // In the last moments of the day a record promises nothing: its block would count on one day.
+  const bool late = m.wall + send_by_ >= m.day_ends;
+  Write(m, late ? Amounts{} : Block(0, m), mutations);
+}
+
+void Bucket::CorrectTogether(const ChargeTicket& ticket, const Amounts& by) {
+  if (!project_->together) return;
+  if (by.requests != 0) project_->together->requests.Correct(ticket, by.requests);
+  project_->together->tokens.Correct(ticket, by.tokens);
 }
 
 void Bucket::SpendToday(std::string_view reason, const Moment& m, Mutations* mutations) {
   if (spent_today_) return;
   spent_today_ = true;
   cool_reason_ = reason;
-  Write(m, 0, mutations);
+  Write(m, {}, mutations);
 }
 
 void Bucket::CoolFor(absl::Duration time, std::string_view reason, const Moment& m,
@@ -166,7 +269,7 @@ void Bucket::CoolFor(absl::Duration time, std::string_view reason, const Moment&
   if (until <= cool_until_) return;
   cool_until_ = until;
   if (!spent_today_) cool_reason_ = reason;
-  Write(m, 0, mutations);
+  Write(m, {}, mutations);
 }
 
 void Bucket::CoolGrowing(absl::Duration first, std::optional<MonoTime> granted_at,
@@ -190,62 +293,66 @@ bool Bucket::Works(const Moment& m) {
 }
 
 void Bucket::Reset(Mutations* mutations) {
-  minute_.Clear();
-  used_today_ = 0;
-  carried_ = 0;
+  meters_.Clear();
+  // An operator resets a project with all its buckets.
+  if (project_->together) project_->together->Clear();
   spent_today_ = false;
   cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
   growing_steps_ = 0;
   probed_ = false;
   learned_minute_.reset();
   learned_day_.reset();
+  learned_tokens_minute_.reset();
+  learned_tokens_day_.reset();
   limits_ = configured_.limits;
-  minute_.SetLimit(limits_.requests_per_minute);
+  meters_.SetLimits(limits_);
   cool_reason_.clear();
   ++generation_;
   Erase(mutations);
 }
 
 bool Bucket::CountsNothing(const Moment& m) const {
-  return UsedToday(m) == 0 && !SpentToday(m) && cool_until_ <= m.mono &&
-         minute_.UsedAt(m.mono) == 0;
+  return meters_.CountsNothing(m) && !SpentToday(m) && cool_until_ <= m.mono;
 }
 
 void Bucket::Erase(Mutations* mutations) {
   // A new mark: a refund of an older charge must not find cover in a record that is gone.
   ++mark_;
-  covered_ = 0;
-  refunded_ = 0;
+  covered_ = {};
+  refunded_ = {};
   if (!std::exchange(saved_, false)) return;
   mutations->push_back(DeleteBucket{{project_->id, model_->name}});
 }
 
 bool Bucket::SavedBeforeStep(const Moment& m) const {
-  return saved_ && saved_clock_ != m.clock && (minute_.UsedAt(m.mono) > 0 || cool_until_ > m.mono);
+  const bool weighs = UsedThisMinute(m) > 0 || meters_.tokens.UsedThisMinute(m) > 0;
+  return saved_ && saved_clock_ != m.clock && (weighs || cool_until_ > m.mono);
 }
 
-void Bucket::Write(const Moment& m, std::int64_t ahead, Mutations* mutations) {
+void Bucket::Write(const Moment& m, const Amounts& ahead, Mutations* mutations) {
   BucketRecord record;
   record.project = project_->id;
   record.model = model_->name;
   record.day = day_;
-  record.day_used = used_today_ + ahead;
-  record.ahead = ahead;
-  minute_.Expire(m.mono);
-  record.minute.reserve(minute_.slots().size());
-  for (const MinuteWindow::Slot& slot : minute_.slots()) {
-    record.minute.push_back({m.ToWall(slot.newest), slot.count});
-  }
+  meters_.Turn(m);
+  record.day_used = UsedToday(m) + ahead.requests;
+  record.ahead = ahead.requests;
+  record.minute = meters_.requests.MinuteCharges(m);
+  record.day_tokens = meters_.tokens.UsedToday(m) + ahead.tokens;
+  record.ahead_tokens = ahead.tokens;
+  record.minute_tokens = meters_.tokens.MinuteCharges(m);
   if (const std::optional<absl::Time> until = CoolingUntil(m)) {
     record.cooling_until = *until;
     record.cooling_reason = cool_reason_;
   }
   record.learned_minute = learned_minute_;
   record.learned_day = learned_day_;
+  record.learned_tokens_minute = learned_tokens_minute_;
+  record.learned_tokens_day = learned_tokens_day_;
   mutations->push_back(std::move(record));
   saved_ = true;
   covered_ = ahead;
-  refunded_ = 0;
+  refunded_ = {};
   saved_day_ = day_;
   saved_clock_ = m.clock;
   ++mark_;
@@ -257,22 +364,11 @@ void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, con
   saved_clock_ = m.clock;
   learned_minute_ = record.learned_minute;
   learned_day_ = record.learned_day;
+  learned_tokens_minute_ = record.learned_tokens_minute;
+  learned_tokens_day_ = record.learned_tokens_day;
   ApplyLimits(m);
-  if (record.day >= m.today) used_today_ = record.day_used;
-  const auto count = [&](absl::Time at, std::int64_t count) {
-    // A time in the future is of a wall clock that went back since: now is the latest it can be.
-    at = std::min(at, m.wall);
-    if (at + send_by_ >= record_day_ends) {  // carried over
-      if (record.day >= m.today) carried_ += count;
-      if (record.day + 1 == m.today) used_today_ += count;
-    }
-    if (m.wall - at < span_ && count > 0) minute_.Charge(m.mono - (m.wall - at), count);
-  };
-  for (const Charge& charge : record.minute) count(charge.at, charge.count);
-  // The block was granted at any time up to now, but on the record's day and before it was carried
-  // over: that is always written with its own time.
-  const absl::Time block_at = std::min(m.wall, record_day_ends - send_by_ - absl::Nanoseconds(1));
-  if (record.ahead > 0) count(record.day < m.today ? block_at : m.wall, record.ahead);
+  meters_.Restore(record, record_day_ends, m);
+  if (metered_ && project_->together) project_->together->Restore(record, record_day_ends, m);
   if (record.cooling_until <= m.wall) return;
   if (record.cooling_until == record_day_ends) {
     spent_today_ = record.day >= m.today;

@@ -5,12 +5,13 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/time/time.h"
 #include "keyd/base/clock.h"
 #include "keyd/policy/blame.h"
+#include "keyd/policy/meter.h"
 #include "keyd/policy/moment.h"
-#include "keyd/policy/quota_window.h"
 #include "keyd/policy/selector.h"
 #include "keyd/policy/types.h"
 
@@ -19,18 +20,24 @@ namespace keypool::policy {
 struct Model;
 struct Project;
 
-// What a refund needs to know about a charge.
-struct ChargeTicket {
-  MonoTime at;
-  std::int64_t day = 0;
+// What a refund or a correction needs to know about a charge.
+struct ChargeTicket : ChargeTime {
+  std::int64_t tokens = 0;  // charged by estimate
   std::uint32_t generation = 0;
   std::uint32_t mark = 0;
-  bool carried = false;  // counts on the day after `day` too
 };
 
-// Marks. The last record in the store covers `covered_` more grants than have happened. A grant
-// beyond that first writes a record that is a block ahead, so the store never knows of less than
-// was granted. Restored, a record counts its whole block: at most BlockMax() too much.
+// Requests and their input tokens.
+struct Amounts {
+  std::int64_t requests = 0;
+  std::int64_t tokens = 0;
+};
+
+// Marks. The last record in the store covers `covered_` more requests and tokens than were granted.
+// A grant beyond that first writes a record that is a block ahead, so the store never knows of less
+// than was granted. Restored, a record counts its whole block: at most BlockMax() requests too
+// much, and of tokens TokenBlockMax() and those of one request. A report of more tokens than were
+// charged is such a grant; one of less leaves the record as it is, within those bounds.
 //
 // A record covers only its own day and only while the wall clock has not stepped since, because its
 // times are wall times.
@@ -41,8 +48,6 @@ struct ChargeTicket {
 // Not thread-safe. Functions that take a Moment require Turn for it first unless they are const.
 class Bucket {
  public:
-  static constexpr Limits kNoLimits = {.requests_per_minute = INT64_MAX,
-                                       .requests_per_day = INT64_MAX};
   // Without limits nothing is counted: the bucket of unmetered calls. A grant weighs on the minute
   // for a minute and `send_by`.
   Bucket(Project* project, Model* model, std::optional<ConfiguredLimits> limits,
@@ -56,18 +61,28 @@ class Bucket {
   // For the status: `used`, and the limit with its source.
   WindowStatus MinuteStatus(const Moment& m) const;
   WindowStatus DayStatus(const Moment& m) const;
+  WindowStatus TokensMinuteStatus(const Moment& m) const;
+  WindowStatus TokensDayStatus(const Moment& m) const;
 
   // Brings the counts to today and forgets what has left the minute.
   void Turn(const Moment& m);
 
   // Where it stands, without side effects.
   Standing Look(const Moment& m) const;
+  // When a request with so many tokens fits, whatever else it waits for: a limit of 0 when that is
+  // no window.
+  Fit FitOf(std::int64_t tokens, const Moment& m) const;
+  // Why it is not ready, as a phrase, but for a cooldown.
+  std::string_view WhyNot(const Standing& standing, const Moment& m) const;
 
   // One grant. Requires that Look says kReady. Appends a record when the store does not cover it.
-  ChargeTicket Take(const Moment& m, Mutations* mutations);
+  ChargeTicket Take(std::int64_t tokens, const Moment& m, Mutations* mutations);
   // Takes one grant back. True when today's count went down. A charge from before a reset, or of a
   // day that is over, is not in the counts any more and is left alone.
   bool Refund(const ChargeTicket& ticket, const Moment& m, Mutations* mutations);
+  // The request had so many tokens in truth. Left alone as by Refund.
+  void CorrectTokens(const ChargeTicket& ticket, std::int64_t tokens, const Moment& m,
+                     Mutations* mutations);
 
   // Google says that the day is spent: nothing until it ends.
   void SpendToday(std::string_view reason, const Moment& m, Mutations* mutations);
@@ -80,7 +95,9 @@ class Bucket {
   bool Works(const Moment& m);
   // Google has told a limit.
   void Learn(const Lesson& lesson, const Moment& m, Mutations* mutations);
-  bool HasLearned() const { return learned_minute_.has_value() || learned_day_.has_value(); }
+  bool HasLearned() const {
+    return learned_minute_ || learned_day_ || learned_tokens_minute_ || learned_tokens_day_;
+  }
   // When the cooldown ends; a time that has passed when there is none.
   MonoTime cool_until() const { return cool_until_; }
 
@@ -92,7 +109,7 @@ class Bucket {
   // Takes its record out of the store.
   void Erase(Mutations* mutations);
   // Writes a record with the present counts.
-  void Save(const Moment& m, Mutations* mutations) { Write(m, 0, mutations); }
+  void Save(const Moment& m, Mutations* mutations) { Write(m, {}, mutations); }
   // The record in the store has times of before a step of the wall clock.
   bool SavedBeforeStep(const Moment& m) const;
   bool saved() const { return saved_; }
@@ -102,18 +119,16 @@ class Bucket {
   void Restore(const BucketRecord& record, absl::Time record_day_ends, const Moment& m);
 
   // For the status.
-  std::int64_t UsedToday(const Moment& m) const {
-    if (day_ >= m.today) return used_today_;
-    return day_ + 1 == m.today ? carried_ : 0;
-  }
-  std::int64_t UsedTomorrow() const { return carried_; }
-  std::int64_t UsedThisMinute(const Moment& m) const { return minute_.UsedAt(m.mono); }
+  std::int64_t UsedToday(const Moment& m) const { return meters_.requests.UsedToday(m); }
+  std::int64_t UsedTomorrow() const { return meters_.requests.UsedTomorrow(); }
+  std::int64_t UsedThisMinute(const Moment& m) const { return meters_.requests.UsedThisMinute(m); }
   // By Google's word, not by our count.
   bool SpentToday(const Moment& m) const { return day_ >= m.today && spent_today_; }
   std::optional<absl::Time> CoolingUntil(const Moment& m) const;
   const std::string& cool_reason() const { return cool_reason_; }
-  // Most that a restart may count too much.
+  // Most requests that a restart may count too much, and most tokens but for those of one request.
   std::int64_t BlockMax() const;
+  std::int64_t TokenBlockMax() const;
 
   Place place;                  // the selector's
   std::size_t index = 0;        // in the model's buckets
@@ -122,25 +137,29 @@ class Bucket {
   Cause cause;                  // of the present cooldown
 
  private:
-  bool Covers(const Moment& m) const;
-  void Write(const Moment& m, std::int64_t ahead, Mutations* mutations);
-
-  Project* project_;
-  Model* model_;
+  const Meters* Together() const;
+  // Whether the record in the store covers so much more, now.
+  bool Covers(const Amounts& amounts, const Moment& m) const;
+  // Does to the project's count what was done to its bucket's.
+  void CorrectTogether(const ChargeTicket& ticket, const Amounts& by);
+  // What a record may promise beyond what is used: for a grant of `tokens`, and a block more, out
+  // of which small corrections are covered too.
+  Amounts Block(std::int64_t tokens, const Moment& m) const;
+  void Write(const Moment& m, const Amounts& ahead, Mutations* mutations);
   // Forgets what was told too long ago.
   void ApplyLimits(const Moment& m);
 
+  Project* project_;
+  Model* model_;
   ConfiguredLimits configured_;
   std::optional<LearnedLimit> learned_minute_, learned_day_;
+  std::optional<LearnedLimit> learned_tokens_minute_, learned_tokens_day_;
   Limits limits_;  // in force
   bool metered_;
   absl::Duration send_by_;
-  absl::Duration span_;
-  MinuteWindow minute_;
+  Meters meters_;
 
   std::int64_t day_;
-  std::int64_t used_today_ = 0;
-  std::int64_t carried_ = 0;  // of used_today_: counts tomorrow too
   bool spent_today_ = false;  // by Google's word, until day_ ends
 
   MonoTime cool_until_ = MonoTime::FromNanoseconds(INT64_MIN);
@@ -150,8 +169,8 @@ class Bucket {
   std::string cool_reason_;
 
   bool saved_ = false;  // there is a record in the store
-  std::int64_t covered_ = 0;
-  std::int64_t refunded_ = 0;  // grants that the record counts and that were taken back since
+  Amounts covered_;
+  Amounts refunded_;  // what the record counts and was taken back since
   std::int64_t saved_day_ = 0;
   std::uint32_t saved_clock_ = 0;
   std::uint32_t mark_ = 0;        // grows with every record

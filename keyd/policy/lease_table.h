@@ -19,6 +19,7 @@ struct Lease {
   Bucket* bucket = nullptr;
   // Absent when nothing was charged.
   std::optional<ChargeTicket> charge;
+  std::int64_t estimated_tokens = 0;  // as the proxy told them
   MonoTime granted_at;
   bool validation = false;  // a check of the key
 };

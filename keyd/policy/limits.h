@@ -12,20 +12,30 @@
 
 namespace keypool::policy {
 
+// kUnlimited: no limit.
 struct Limits {
   std::int64_t requests_per_minute = 10;
   std::int64_t requests_per_day = 250;
+  std::int64_t input_tokens_per_minute = 250'000;
+  std::int64_t input_tokens_per_day = kUnlimited;
   friend bool operator==(const Limits&, const Limits&) = default;
 };
+inline constexpr Limits kNoLimits = {.requests_per_minute = kUnlimited,
+                                     .requests_per_day = kUnlimited,
+                                     .input_tokens_per_minute = kUnlimited,
+                                     .input_tokens_per_day = kUnlimited};
 
 // What one scope says; what it leaves open is for a wider one to say. 0 requests a day: no access.
 struct LimitSet {
-  std::optional<std::int64_t> requests_per_minute;
-  std::optional<std::int64_t> requests_per_day;
+  std::optional<std::int64_t> requests_per_minute = std::nullopt;
+  std::optional<std::int64_t> requests_per_day = std::nullopt;
+  std::optional<std::int64_t> input_tokens_per_minute = std::nullopt;
+  std::optional<std::int64_t> input_tokens_per_day = std::nullopt;
 };
 struct LimitScope {
-  LimitSet all_models;
+  LimitSet all_models;  // of each model
   std::map<std::string, LimitSet, std::less<>> models;
+  LimitSet together;  // of a project over all its models, beside those of each model
 };
 struct ProjectLimits {
   LimitScope own;
@@ -41,8 +51,10 @@ struct LimitRules {
 // Limits with where each comes from; never LimitSource::kLearned.
 struct ConfiguredLimits {
   Limits limits;
-  LimitSource minute_source = LimitSource::kDefault;
+  LimitSource minute_source = LimitSource::kDefault;  // of requests
   LimitSource day_source = LimitSource::kDefault;
+  LimitSource tokens_minute_source = LimitSource::kDefault;
+  LimitSource tokens_day_source = LimitSource::kDefault;
 };
 
 // Of these scopes the first that says it: the project's for the model, the project's, its tier's
@@ -50,5 +62,14 @@ struct ConfiguredLimits {
 // project is in no scope of its own.
 ConfiguredLimits LimitsFor(const LimitRules& rules, const Limits& defaults,
                            std::string_view project, std::string_view model);
+
+// Of the project over all its models: the project's word, else its tier's. Nothing when neither
+// says any.
+std::optional<Limits> LimitsTogether(const LimitRules& rules, std::string_view project);
+
+// No project may take a request for the model with more input tokens than this, by the operator's
+// word. O(rules).
+std::int64_t LargestRequest(const LimitRules& rules, const Limits& defaults,
+                            std::string_view model);
 
 }  // namespace keypool::policy

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "keyd/policy/breaker.h"
 #include "keyd/policy/bucket.h"
+#include "keyd/policy/calibration.h"
 #include "keyd/policy/moment.h"
 #include "keyd/policy/selector.h"
 #include "keyd/policy/types.h"
@@ -44,6 +45,9 @@ struct Model {
   Cause overload_cause;            // of its present pause
   std::uint64_t last_used = 0;     // number of the pool's grant
   UsagePlace usage;
+  Calibration calibration;  // of estimates of its tokens
+  // No project may take a larger request, by the operator's word; 0: not asked for yet.
+  std::int64_t largest_configured = 0;
 
   // The sweep that follows a turn of the day or a step of the clock, from the last bucket down, so
   // that taking a bucket out (the last one takes its place) skips nobody.

@@ -77,6 +77,11 @@ void Pool::State::Put(Bucket* bucket, const Moment& m) {
 }
 
 Bucket* Pool::State::MakeBucket(Model& model, Project* project, const Moment& m) {
+  if (model.metered && !project->together) {
+    // Before its first charge, so that none is missed.
+    const std::optional<Limits> limits = LimitsTogether(config.limits, project->id.value());
+    if (limits) project->together = std::make_unique<Meters>(*limits, config.send_by, m.today);
+  }
   Bucket* bucket = model.Add(
       std::make_unique<Bucket>(project, &model, LimitsOf(project, model), config.send_by, m.today));
   Put(bucket, m);
@@ -85,6 +90,16 @@ Bucket* Pool::State::MakeBucket(Model& model, Project* project, const Moment& m)
 
 void Pool::State::PutAll(Project* project, const Moment& m) {
   for (Bucket* bucket : project->buckets) Put(bucket, m);
+}
+
+void Pool::State::PutCounted(Bucket* bucket, const Moment& m) {
+  Project* project = bucket->project();
+  if (!project->together || !bucket->model()->metered) return Put(bucket, m);
+  project->together->Turn(m);
+  const Meters& together = *project->together;
+  const bool full = together.SpentToday(m) || together.MinuteReadyAt(m) > m.mono;
+  const bool was_full = std::exchange(project->together_was_full, full);
+  full || was_full ? PutAll(project, m) : Put(bucket, m);
 }
 
 }  // namespace keypool::policy

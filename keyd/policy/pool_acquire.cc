@@ -9,6 +9,7 @@ namespace {
 constexpr int kStepsPerAcquire = 16;
 // Projects in Roster::order() that one Acquire passes by while another one is ready.
 constexpr int kPassedPerAcquire = 256;
+constexpr std::int64_t kTokensUnmetered = 1;
 }  // namespace
 
 Exclusions::Exclusions(const AcquireCommand& command, const Roster& roster)
@@ -33,9 +34,27 @@ AcquireReply Pool::State::Acquire(const AcquireCommand& command, const Moment& m
   if (std::optional<Refusal> refusal = HeldBack(*model, m)) return *std::move(refusal);
   model->Follow(m);
   const Exclusions exclusions(command, roster);
-  Bucket* bucket = Choose(*model, exclusions, m);
-  if (!bucket) return RefuseForQuota(*model, m);
-  return GrantFrom(bucket, exclusions.KeyOf(*bucket->project()), m, mutations);
+  const std::int64_t tokens = TokensOf(*model, command);
+  if (IsTooLarge(*model, tokens)) return RefuseAsTooLarge(*model, tokens);
+  Bucket* bucket = Choose(*model, exclusions, tokens, m);
+  if (!bucket) return RefuseForQuota(*model, tokens, m);
+  return GrantFrom(bucket, exclusions.KeyOf(*bucket->project()), command, m, mutations);
+}
+
+std::int64_t Pool::State::TokensOf(const Model& model, const AcquireCommand& command) {
+  return model.metered ? model.calibration.Of(command.input_tokens) : kTokensUnmetered;
+}
+
+bool Pool::State::IsTooLarge(Model& model, std::int64_t tokens) const {
+  if (!model.metered || tokens <= model.selector.Largest().tokens) return false;
+  if (model.fresh_at >= roster.order().size()) return true;
+  // Projects without a bucket have what is configured, most of them the defaults.
+  const Limits limits = LimitsOf(nullptr, model)->limits;
+  if (tokens <= std::min(limits.input_tokens_per_minute, limits.input_tokens_per_day)) return false;
+  if (model.largest_configured == 0) {
+    model.largest_configured = LargestRequest(config.limits, config.default_limits, model.name);
+  }
+  return tokens > model.largest_configured;
 }
 
 std::optional<Refusal> Pool::State::HeldBack(const Model& model, const Moment& m) const {
@@ -50,39 +69,60 @@ Model* Pool::State::ModelOf(const AcquireCommand& command, const Moment& m, Muta
   return models.Make(command.model, m, mutations);
 }
 
-Bucket* Pool::State::Choose(Model& model, const Exclusions& exclusions, const Moment& m) {
+Bucket* Pool::State::Choose(Model& model, const Exclusions& exclusions, std::int64_t tokens,
+                            const Moment& m) {
   WakeWaiting(model, m, kStepsPerAcquire);
   Improve(model, m, kStepsPerAcquire);
   while (true) {
     Project* fresh = NextFresh(model, exclusions, m);
-    const auto& ready = model.selector.ready();
-    const auto best = std::find_if(ready.begin(), ready.end(), [&](const auto& entry) {
-      return exclusions.KeyOf(*entry.bucket->project()) != nullptr;
-    });
+    Bucket* best = ChooseReady(model, exclusions, tokens, m);
     if (fresh) {
       const auto configured = LimitsOf(fresh, model);
-      const Limits limits = configured ? configured->limits : Bucket::kNoLimits;
+      const Limits limits = configured ? configured->limits : kNoLimits;
       const Rank rank =
           Rank::Of(limits.requests_per_day, limits.requests_per_minute, 0, fresh->serial);
-      if (best == ready.end() || rank < best->rank) {
+      if (!best || rank < best->place.rank) {
         ++model.fresh_at;
         Bucket* made = MakeBucket(model, fresh, m);
-        if (made->Look(m).kind == Standing::Kind::kReady) return made;
-        continue;  // its limit is 0
+        if (made->FitOf(tokens, m).at <= m.mono) return made;
+        continue;  // its limit is 0, or it has no room for so many tokens
       }
     }
-    if (best == ready.end()) {
-      // Nothing is ready: now every bucket that is due counts, however many they are.
-      if (WakeWaiting(model, m, kStepsPerAcquire) < kStepsPerAcquire) continue;
-      return nullptr;
-    }
-    // It is held as it stood when it was put there; what happened since only improved it. Asked
-    // again all the same: a promise of quota is worth one look.
-    Bucket* bucket = best->bucket;
-    bucket->Turn(m);
-    if (bucket->Look(m).kind == Standing::Kind::kReady) return bucket;
-    Put(bucket, m);
+    if (best) return best;
+    // Nothing is ready: now every bucket that is due counts, however many they are.
+    if (WakeWaiting(model, m, kStepsPerAcquire) == kStepsPerAcquire) return nullptr;
   }
+}
+
+// In the order of choice, and when the first ones have no room, by room.
+Bucket* Pool::State::ChooseReady(Model& model, const Exclusions& exclusions, std::int64_t tokens,
+                                 const Moment& m) {
+  const auto fits = [&](Bucket* bucket) {
+    // It is held as it stood when it was put there; what happened since only improved it, but for
+    // the limits over all models. Asked again all the same: a promise of quota is worth one look.
+    bucket->Turn(m);
+    return bucket->FitOf(tokens, m).at <= m.mono;
+  };
+  Bucket* found = nullptr;
+  absl::InlinedVector<Bucket*, kRoomLooks> stale;
+  const auto look = [&](const auto& entries, std::int64_t least_room) {
+    int looks = kRoomLooks;
+    for (auto at = entries.begin(); at != entries.end() && !found && looks > 0; ++at) {
+      Bucket* bucket = at->bucket;
+      if (bucket->place.room < least_room) return;
+      if (!exclusions.KeyOf(*bucket->project())) continue;
+      if (fits(bucket)) found = bucket;
+      --looks;
+      if (!found && bucket->Look(m).kind != Standing::Kind::kReady) stale.push_back(bucket);
+    }
+  };
+  do {
+    stale.clear();
+    look(model.selector.ready(), INT64_MIN);
+    if (!found && tokens > 1) look(model.selector.by_room(), tokens);
+    for (Bucket* bucket : stale) Put(bucket, m);
+  } while (!found && !stale.empty());
+  return found;
 }
 
 int Pool::State::WakeWaiting(Model& model, const Moment& m, int steps) {
@@ -117,7 +157,8 @@ Project* Pool::State::NextFresh(Model& model, const Exclusions& exclusions, cons
   return nullptr;
 }
 
-Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mutations* mutations) {
+Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const AcquireCommand& command,
+                             const Moment& m, Mutations* mutations) {
   Model& model = *bucket->model();
   source.LetThrough(kSourceBreaker, m.mono);
   model.overload.LetThrough(kOverloadBreaker, m.mono);
@@ -125,7 +166,8 @@ Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mut
   lease.key = key->record.id;
   lease.bucket = bucket;
   if (model.metered) {
-    lease.charge = bucket->Take(m, mutations);
+    lease.estimated_tokens = command.input_tokens;
+    lease.charge = bucket->Take(model.calibration.Of(command.input_tokens), m, mutations);
     ++model.used_today;
     if (lease.charge->carried) ++model.used_tomorrow;
     model.Busy(m.mono + span);
@@ -133,7 +175,7 @@ Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mut
   bucket->last_used = model.last_used = ++grants;
   ++bucket->leases;
   ++model.leases;
-  Put(bucket, m);
+  PutCounted(bucket, m);
   bucket->project()->active.Used(key, m.wall);
   return {.lease = leases.Grant(lease, m.mono),
           .key = key->record.id,

@@ -16,15 +16,21 @@ struct Told {
   std::int64_t Limits::*limit;
 };
 constexpr Told kTold[] = {{"requests a minute", &Limits::requests_per_minute},
-                          {"requests a day", &Limits::requests_per_day}};
+                          {"input tokens a minute", &Limits::input_tokens_per_minute},
+                          {"requests a day", &Limits::requests_per_day},
+                          {"input tokens a day", &Limits::input_tokens_per_day}};
+
+std::string Amount(std::int64_t limit) {
+  return limit == kUnlimited ? "no limit" : absl::StrCat(limit);
+}
 
 // "5 requests a minute (was 10)" for each that is different now.
 std::string Changes(const Limits& before, const Limits& now) {
   std::vector<std::string> changes;
   for (const Told& told : kTold) {
     if (before.*told.limit == now.*told.limit) continue;
-    changes.push_back(
-        absl::StrCat(now.*told.limit, " ", ToAbsl(told.name), " (was ", before.*told.limit, ")"));
+    changes.push_back(absl::StrCat(Amount(now.*told.limit), " ", ToAbsl(told.name), " (was ",
+                                   Amount(before.*told.limit), ")"));
   }
   return absl::StrJoin(changes, ", ");
 }

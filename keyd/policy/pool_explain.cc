@@ -59,8 +59,9 @@ Pool::State::Chosen Pool::State::WouldChoose(const Model& model, const Moment& m
 }
 
 Refusal Pool::State::WouldRefuse(const Model& model, const Moment& m) const {
-  Refusal refusal = RefuseForQuota(model, m);
-  if (refusal.retry_after && *refusal.retry_after < absl::InfiniteDuration()) return refusal;
+  // Of a request of no size: a larger one may have to wait for tokens.
+  Refusal refusal = RefuseForQuota(model, TokensOf(model, {}), m);
+  if (!model.buckets.empty()) return refusal;
   // Projects that the model has not used stand nowhere yet, so nobody knows of a time.
   refusal.retry_after = m.day_ends - m.wall;
   refusal.message =
@@ -85,11 +86,15 @@ void Pool::State::ExplainBucket(const Bucket& bucket, const Moment& m, KeyExplan
     Tell(bucket.cause, said);
   } else if (standing.kind == Standing::Kind::kSpent) {
     said->verdict = KeyVerdict::kDaySpent;
-    said->reason = absl::StrCat("day spent by our own count: ", day.used, " of ", day.limit);
+    said->reason = day.used >= day.limit
+                       ? absl::StrCat("day spent by our own count: ", day.used, " of ", day.limit)
+                       : absl::StrCat(ToAbsl(bucket.WhyNot(standing, m)), ", by our own count");
   } else {
     said->verdict = KeyVerdict::kMinuteFull;
     said->reason =
-        absl::StrCat("minute full by our own count: ", minute.used, " of ", minute.limit);
+        minute.used >= minute.limit
+            ? absl::StrCat("minute full by our own count: ", minute.used, " of ", minute.limit)
+            : absl::StrCat(ToAbsl(bucket.WhyNot(standing, m)), ", by our own count");
   }
 }
 

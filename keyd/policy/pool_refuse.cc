@@ -29,6 +29,30 @@ Refusal Because(RefusalReason reason, std::string message) {
   return refusal;
 }
 
+// The first time at which a project takes a request of so many tokens, by a bounded look.
+Fit FirstFit(const Selector& selector, std::int64_t tokens, const Moment& m) {
+  Fit first = {.at = MonoTime::Max()};
+  const auto look = [&](const auto& entries, auto is_later) {
+    int looks = kRoomLooks;
+    for (auto at = entries.begin(); at != entries.end() && looks > 0; ++at, --looks) {
+      if (is_later(*at)) return;
+      const Fit fit = at->bucket->FitOf(tokens, m);
+      if (fit.at < first.at) first = fit;
+    }
+  };
+  const auto never = [](const auto&) { return false; };
+  look(selector.ready(), never);
+  look(selector.by_room(), never);
+  const auto later = [&](const Selector::TimeEntry& e) { return e.at >= first.at; };
+  look(selector.waiting(), later);
+  look(selector.spent_ones(), later);
+  return first;
+}
+
+bool IsOfTokens(QuotaWindow window) {
+  return window == QuotaWindow::kInputTokensPerMinute || window == QuotaWindow::kInputTokensPerDay;
+}
+
 }  // namespace
 
 Refusal Pool::NotRetryable() {
@@ -88,40 +112,68 @@ Refusal Pool::State::RefuseForValidation(const Moment& m) const {
   return refusal;
 }
 
-Refusal Pool::State::RefuseForQuota(const Model& model, const Moment& m) const {
+Refusal Pool::State::RefuseForQuota(const Model& model, std::int64_t tokens,
+                                    const Moment& m) const {
   const Selector& selector = model.selector;
-  if (!selector.ready().empty()) {
+  const Capacity largest = selector.Largest();
+  if (model.metered && largest.tokens > 0 && tokens > largest.tokens) {
+    return RefuseAsTooLarge(model, tokens);
+  }
+  Fit fit = FirstFit(selector, tokens, m);
+  if (fit.at <= m.mono) {
     Refusal refusal = Because(RefusalReason::kAllExcluded,
                               absl::StrCat("Every key that could take a request", ForModel(model),
                                            " now has already failed this one."));
     refusal.retry_after = absl::ZeroDuration();  // a request that excludes nothing gets one now
     return refusal;
   }
-  absl::Duration wait = absl::InfiniteDuration();
-  if (const auto first = selector.FirstWaiting()) wait = *first - m.mono;
-  if (const auto first = selector.FirstSpent()) {
-    wait = std::min(wait, std::max(m.day_ends - m.wall, *first - m.mono));
-  }
+  // Where a project has no access at all, what Google says may be another tomorrow.
+  const bool known = fit.at != MonoTime::Max();
+  if (!known) fit.at = m.mono + (m.day_ends - m.wall);
+  const absl::Duration wait = Until(fit.at, m);
   Refusal refusal;
   if (selector.spent() == roster.usable_projects()) {
+    const bool of_tokens = known && fit.window == QuotaWindow::kInputTokensPerDay;
     refusal = Because(
         RefusalReason::kExhausted,
-        absl::StrCat("Every project of the pool is out of requests", ForModel(model),
+        absl::StrCat("Every project of the pool is out of ",
+                     of_tokens ? "input tokens" : "requests", ForModel(model),
                      " for today; the next day begins at midnight in America/Los_Angeles, in ",
                      Rounded(wait), "."));
     refusal.spent_for_the_day = true;
     const auto limits = LimitsOf(nullptr, model);
-    refusal.limit = limits ? limits->limits.requests_per_day : 0;
+    refusal.limit = of_tokens ? fit.limit : limits ? limits->limits.requests_per_day : 0;
+    refusal.window = of_tokens ? fit.window : QuotaWindow::kRequestsPerDay;
   } else {
-    refusal = Because(RefusalReason::kExhausted,
-                      absl::StrCat("No project of the pool can take a request", ForModel(model),
-                                   " right now; the first one can in ", Rounded(wait), "."));
-    const Bucket* first = selector.FirstWaitingBucket();
-    const bool minute_is_full =
-        first && first->UsedThisMinute(m) >= first->limits().requests_per_minute;
-    if (minute_is_full) refusal.limit = first->limits().requests_per_minute;
+    const std::string size =
+        IsOfTokens(fit.window) ? absl::StrCat(" of about ", tokens, " input tokens") : "";
+    refusal =
+        Because(RefusalReason::kExhausted,
+                absl::StrCat("No project of the pool can take a request", size, ForModel(model),
+                             " right now; the first one can in ", Rounded(wait), "."));
+    refusal.limit = fit.limit;
+    refusal.window = fit.window;
   }
+  if (refusal.limit == kUnlimited) refusal.limit = 0;
   refusal.retry_after = wait;
+  return refusal;
+}
+
+Refusal Pool::State::RefuseAsTooLarge(const Model& model, std::int64_t tokens) const {
+  Capacity largest = model.selector.Largest();
+  if (model.fresh_at < roster.order().size()) {
+    const Limits limits = LimitsOf(nullptr, model)->limits;
+    const Capacity fresh = Meters(limits, absl::ZeroDuration(), 0).Largest();
+    largest = std::max(largest, Capacity{model.largest_configured, fresh.window});
+  }
+  const bool per_day = largest.window == QuotaWindow::kInputTokensPerDay;
+  Refusal refusal =
+      Because(RefusalReason::kTooLarge,
+              absl::StrCat("The request has about ", tokens, " input tokens", ForModel(model),
+                           ", and no project of the pool may take more than ", largest.tokens,
+                           " a ", per_day ? "day" : "minute", "; make it smaller."));
+  refusal.limit = largest.tokens;
+  refusal.window = largest.window;
   return refusal;
 }
 

@@ -1,4 +1,6 @@
 // How a request went: the end of its lease, and what its answer does to the pool.
+#include <algorithm>
+
 #include "keyd/policy/pool_state.h"
 
 namespace keypool::policy {
@@ -28,14 +30,34 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
   if (ended->lease.validation) {
     if (command.sent) state.ApplyValidation(verdict, ended->lease, m, mutations);
   } else if (command.sent) {
+    if (ended->lease.charge) state.SettleTokens(command, verdict, ended->lease, m, mutations);
     state.ApplyVerdict(verdict, {ended->lease.key, bucket, &ended->lease}, m, mutations);
   } else if (ended->lease.charge) {
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
-    state.Put(bucket, m);
+    state.PutCounted(bucket, m);
   }
   state.CountUsage(command, ended->lease, m);
   state.LeaseIsGone(ended->lease, m, mutations);
   return reply;
+}
+
+// Google says how many there were, or that it did not come to them: then they are given back. It is
+// not known to count them for a 4xx, except that a 400 for a request that it has read (too long for
+// the model) is reported to count. Without a word, what was charged stays.
+void Pool::State::SettleTokens(const ReportCommand& command, const Verdict& verdict,
+                               const Lease& lease, const Moment& m, Mutations* mutations) {
+  Bucket* bucket = lease.bucket;
+  const int status = command.facts.http_status;
+  std::int64_t tokens = lease.charge->tokens;
+  if (command.usage && command.usage->input > 0) {
+    tokens = std::min(command.usage->input, Calibration::kTokensMax);
+    bucket->model()->calibration.Learn(lease.estimated_tokens, tokens);
+  } else if (status >= 400 && status <= 499 && status != 429) {
+    if (status != 400 || verdict.blame != Blame::kRequest) tokens = 0;
+  }
+  if (tokens == lease.charge->tokens) return;
+  bucket->CorrectTokens(*lease.charge, tokens, m, mutations);
+  PutCounted(bucket, m);
 }
 
 void Pool::State::ApplyVerdict(const Verdict& verdict, const Subject& subject, const Moment& m,

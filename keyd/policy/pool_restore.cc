@@ -11,9 +11,10 @@ namespace {
 
 absl::Status CheckConfig(const PoolConfig& config) {
   const Limits& limits = config.default_limits;
-  if (limits.requests_per_minute < 1 || limits.requests_per_day < 1) {
+  if (std::min({limits.requests_per_minute, limits.requests_per_day, limits.input_tokens_per_minute,
+                limits.input_tokens_per_day}) < 1) {
     return absl::InvalidArgumentError(
-        "the default limits must be at least 1 request a minute and 1 a day");
+        "the default limits must be at least 1 a minute and 1 a day, of requests and of tokens");
   }
   return absl::OkStatus();
 }
@@ -49,10 +50,12 @@ absl::Status CheckBucket(const BucketRecord& record) {
   if (!own && !IsDeclarableProject(record.project.value())) {
     return Contradiction(name, "names a project that cannot be");
   }
-  if (record.day_used < 0 || record.ahead < 0) return Contradiction(name, "has a negative count");
-  for (const Charge& charge : record.minute) {
-    if (charge.count < 0) return Contradiction(name, "has a negative count");
+  bool negative =
+      std::min({record.day_used, record.ahead, record.day_tokens, record.ahead_tokens}) < 0;
+  for (const auto* minute : {&record.minute, &record.minute_tokens}) {
+    for (const Charge& charge : *minute) negative = negative || charge.count < 0;
   }
+  if (negative) return Contradiction(name, "has a negative count");
   return absl::OkStatus();
 }
 
@@ -132,7 +135,7 @@ absl::Status Pool::State::RestoreBuckets(const std::vector<BucketRecord>& record
     model->Busy(m.mono + span);
     model->Busy(bucket->cool_until());
     if (bucket->HasLearned()) model->Busy(m.mono + kLearnedFor);
-    Put(bucket, m);
+    PutCounted(bucket, m);
   }
   const std::vector<Model*> all = models.all();
   for (Model* model : all) {

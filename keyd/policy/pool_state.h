@@ -27,6 +27,10 @@
 
 namespace keypool::policy {
 
+// Buckets without room for a request's tokens that are looked at in one order before another way is
+// tried.
+inline constexpr int kRoomLooks = 16;
+
 // What one Acquire must not be given again.
 class Exclusions {
  public:
@@ -66,12 +70,22 @@ struct Pool::State {
   Bucket* MakeBucket(Model& model, Project* project, const Moment& m);
   // Whether it went from usable to unusable or back decides where all its buckets are.
   void PutAll(Project* project, const Moment& m);
+  // After a change of what a bucket counts: the others of its project too, when the limits over all
+  // models hold them back, or did.
+  void PutCounted(Bucket* bucket, const Moment& m);
 
   // --- pool_acquire.cc
   AcquireReply Acquire(const AcquireCommand& command, const Moment& m, Mutations* mutations);
   Model* ModelOf(const AcquireCommand& command, const Moment& m, Mutations* mutations);
-  // The best bucket that can take a request now; nullptr when none can.
-  Bucket* Choose(Model& model, const Exclusions& exclusions, const Moment& m);
+  // The best bucket that can take a request of so many tokens now; nullptr when none can. Those
+  // with too little room are passed by, kRoomLooks of them at most.
+  Bucket* Choose(Model& model, const Exclusions& exclusions, std::int64_t tokens, const Moment& m);
+  Bucket* ChooseReady(Model& model, const Exclusions& exclusions, std::int64_t tokens,
+                      const Moment& m);
+  // No project may ever take a request of so many tokens.
+  bool IsTooLarge(Model& model, std::int64_t tokens) const;
+  // What it is charged before its report tells better.
+  static std::int64_t TokensOf(const Model& model, const AcquireCommand& command);
   // At most `steps` buckets that wait no more. Returns the steps left.
   int WakeWaiting(Model& model, const Moment& m, int steps);
   // The same for ready ones whose minute has given something back, so that they rank better.
@@ -79,12 +93,13 @@ struct Pool::State {
   Project* NextFresh(Model& model, const Exclusions& exclusions, const Moment& m);
   // Why nothing is granted for this model at present, whatever the quota says.
   std::optional<Refusal> HeldBack(const Model& model, const Moment& m) const;
-  Grant GrantFrom(Bucket* bucket, KeyEntry* key, const Moment& m, Mutations* mutations);
+  Grant GrantFrom(Bucket* bucket, KeyEntry* key, const AcquireCommand& command, const Moment& m,
+                  Mutations* mutations);
   bool MakeLeaseRoom(const Moment& m, Mutations* mutations);
 
   // --- pool_wait.cc
   Model* ExistingModelOf(const AcquireCommand& command) const;
-  Refusal RefuseForNow(const Model& model, const Moment& m) const;
+  Refusal RefuseForNow(Model& model, const AcquireCommand& command, const Moment& m) const;
   void Hold(Model* model, const AcquireCommand& command, std::uint64_t ticket, const Moment& m);
   std::optional<Waiting> TakeHeld(std::uint64_t ticket);
   Answered AnswerHeld(const Waiting& waiting, const Moment& m, Mutations* mutations);
@@ -98,7 +113,8 @@ struct Pool::State {
   Refusal RefuseForLeases(const Moment& m) const;
   Refusal RefuseForModels() const;
   Refusal RefuseForValidation(const Moment& m) const;
-  Refusal RefuseForQuota(const Model& model, const Moment& m) const;
+  Refusal RefuseForQuota(const Model& model, std::int64_t tokens, const Moment& m) const;
+  Refusal RefuseAsTooLarge(const Model& model, std::int64_t tokens) const;
 
   // --- pool_report.cc
   // What an answer was about. `lease` is nullptr when it is not known any more.
@@ -113,6 +129,9 @@ struct Pool::State {
                      Mutations* mutations);
   // A 429 without a reason: several projects at once, and it is the source address.
   void NoteBare(const Project& project, std::optional<MonoTime> granted_at, const Moment& m);
+  // What the answer says about the tokens that were charged by estimate.
+  void SettleTokens(const ReportCommand& command, const Verdict& verdict, const Lease& lease,
+                    const Moment& m, Mutations* mutations);
   void ApplyElsewhere(const Verdict& verdict, const ReportCommand& command, const Moment& m,
                       Mutations* mutations);
   // The lease has left the table.

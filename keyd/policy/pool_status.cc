@@ -16,15 +16,16 @@ BucketStatus DescribeBucket(const Bucket& bucket, const Moment& m) {
   if (metered) {
     status.per_minute = bucket.MinuteStatus(m);
     status.per_day = bucket.DayStatus(m);
+    status.tokens_per_minute = bucket.TokensMinuteStatus(m);
+    status.tokens_per_day = bucket.TokensDayStatus(m);
   }
   const Standing standing = bucket.Look(m);
   if (standing.kind == Standing::Kind::kReady) return status;
   status.ready_at = m.ToWall(standing.at);
   status.state = BucketState::kExhausted;
-  status.reason = "out of requests this minute";
+  status.reason = bucket.WhyNot(standing, m);
   if (standing.kind == Standing::Kind::kSpent) {
     status.ready_at = std::max(*status.ready_at, m.day_ends);
-    status.reason = "out of requests today";
   }
   if (bucket.CoolingUntil(m)) {
     status.state = BucketState::kCooling;

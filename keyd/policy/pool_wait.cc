@@ -49,7 +49,7 @@ std::optional<AcquireReply> Pool::ApplyOrHold(const AcquireCommand& command, std
   Model* model = state.ExistingModelOf(command);
   // Who comes later is served later, even when something is free by now.
   const bool others_wait = model != nullptr && !model->waiting.empty();
-  AcquireReply reply = others_wait ? AcquireReply(state.RefuseForNow(*model, m))
+  AcquireReply reply = others_wait ? AcquireReply(state.RefuseForNow(*model, command, m))
                                    : state.Acquire(command, m, mutations);
   const Refusal* refusal = std::get_if<Refusal>(&reply);
   if (refusal == nullptr) return reply;
@@ -97,10 +97,13 @@ Model* Pool::State::ExistingModelOf(const AcquireCommand& command) const {
 }
 
 // As an Acquire that nothing is left for.
-Refusal Pool::State::RefuseForNow(const Model& model, const Moment& m) const {
+Refusal Pool::State::RefuseForNow(Model& model, const AcquireCommand& command,
+                                  const Moment& m) const {
   if (roster.active_keys() == 0) return RefuseWithoutKeys(m);
   if (std::optional<Refusal> refusal = HeldBack(model, m)) return *std::move(refusal);
-  return RefuseForQuota(model, m);
+  const std::int64_t tokens = TokensOf(model, command);
+  if (IsTooLarge(model, tokens)) return RefuseAsTooLarge(model, tokens);
+  return RefuseForQuota(model, tokens, m);
 }
 
 void Pool::State::Hold(Model* model, const AcquireCommand& command, std::uint64_t ticket,

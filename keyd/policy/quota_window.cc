@@ -26,13 +26,15 @@ void MinuteWindow::Charge(MonoTime at, std::int64_t count, bool apart) {
   slots_.push_back({at, at, count});
 }
 
-bool MinuteWindow::Refund(MonoTime at) {
+bool MinuteWindow::Correct(MonoTime at, std::int64_t by) {
   // The slots' ranges are disjoint and ascend.
   const auto slot = std::lower_bound(slots_.begin(), slots_.end(), at,
                                      [](const Slot& s, MonoTime t) { return s.newest < t; });
   if (slot == slots_.end() || slot->first > at) return false;
-  --used_;
-  if (--slot->count == 0) slots_.erase(slot);
+  by = std::max(by, -slot->count);
+  used_ += by;
+  slot->count += by;
+  if (slot->count == 0) slots_.erase(slot);
   return true;
 }
 
@@ -56,11 +58,11 @@ std::int64_t MinuteWindow::UsedAt(MonoTime now) const {
   return used;
 }
 
-MonoTime MinuteWindow::ReadyAt(MonoTime now) const {
+MonoTime MinuteWindow::ReadyAt(MonoTime now, std::int64_t count) const {
   MonoTime ready = now;
   std::int64_t used = used_;
   for (const Slot& slot : slots_) {
-    if (used < limit_) break;
+    if (used <= limit_ - count) break;
     used -= slot.count;
     ready = std::max(now, LeavesAt(slot));
   }

@@ -1,4 +1,4 @@
-// How many requests were granted in the last minute, and when one more fits.
+// How many requests, or tokens, were granted in the last minute, and when so many more fit.
 #pragma once
 
 #include <cstdint>
@@ -34,14 +34,17 @@ class MinuteWindow {
   // safe, earlier would not be. `apart`: begins a slot of its own.
   void Charge(MonoTime at, std::int64_t count = 1, bool apart = false);
   // Takes one grant charged at exactly `at` back. False when it has left already.
-  bool Refund(MonoTime at);
+  bool Refund(MonoTime at) { return Correct(at, -1); }
+  // The grant charged at exactly `at` weighs `by` more, or less: then no more than it was charged.
+  // False when it has left already.
+  bool Correct(MonoTime at, std::int64_t by);
   // Forgets what has left by `now`.
   void Expire(MonoTime now);
   void Clear();
 
   std::int64_t UsedAt(MonoTime now) const;
-  // The first time from `now` on at which one more fits.
-  MonoTime ReadyAt(MonoTime now) const;
+  // The first time from `now` on at which `count` more fit, at most `limit`.
+  MonoTime ReadyAt(MonoTime now, std::int64_t count = 1) const;
   // When the oldest charge leaves; MonoTime::Max() when there is none.
   MonoTime NextLeave() const;
 

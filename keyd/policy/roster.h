@@ -15,6 +15,7 @@
 #include "keyd/base/ids.h"
 #include "keyd/base/secret.h"
 #include "keyd/policy/blame.h"
+#include "keyd/policy/meter.h"
 #include "keyd/policy/secret_index.h"
 #include "keyd/policy/types.h"
 #include "keyd/policy/usage_place.h"
@@ -70,6 +71,10 @@ struct Project {
   std::size_t order_at = kNotInOrder;
   std::size_t keyless_at = 0;  // while it has no key
   UsagePlace usage;
+  // What it used over all models; only with limits of that. What the buckets' records say together
+  // restores it, so it needs none of its own.
+  std::unique_ptr<Meters> together;
+  bool together_was_full = false;  // when its buckets were ranked last
 
   bool usable() const { return !active.empty(); }
   // Its bucket for a model; nullptr when there is none.

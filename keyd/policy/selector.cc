@@ -11,31 +11,47 @@ void Selector::Put(Bucket* bucket, const Standing& standing, std::uint64_t last_
   using Where = Place::Where;
   const Rank rank = Rank::Of(standing.left_today, standing.left_this_minute, last_used, serial);
   Place& place = bucket->place;
+  const bool counted = place.where != Where::kNowhere && place.capacity == standing.capacity;
+  if (!counted && place.where != Where::kNowhere) Remove(bucket);
+  if (!counted) ++capacities_[standing.capacity];
   if (standing.kind == Standing::Kind::kReady) {
     if (place.where != Where::kReady) {
-      Remove(bucket);
+      Unlink(bucket);
       ready_.insert({rank, bucket});
+      by_room_.insert({standing.room, serial, bucket});
       if (standing.at != MonoTime::Max()) improving_.insert({standing.at, serial, bucket});
     } else {
       if (place.rank != rank) {
         ready_.erase({place.rank, bucket});
         ready_.insert({rank, bucket});
       }
+      if (place.room != standing.room) {
+        by_room_.erase({place.room, serial, bucket});
+        by_room_.insert({standing.room, serial, bucket});
+      }
       if (place.at != standing.at) {
         if (place.at != MonoTime::Max()) improving_.erase({place.at, serial, bucket});
         if (standing.at != MonoTime::Max()) improving_.insert({standing.at, serial, bucket});
       }
     }
-    place = {Where::kReady, rank, standing.at};
+    place = {Where::kReady, rank, standing.at, standing.room, standing.capacity};
     return;
   }
-  Remove(bucket);
+  Unlink(bucket);
   const bool waiting = standing.kind == Standing::Kind::kWaiting;
   (waiting ? waiting_ : spent_).insert({standing.at, serial, bucket});
-  place = {waiting ? Where::kWaiting : Where::kSpent, rank, standing.at};
+  place = {waiting ? Where::kWaiting : Where::kSpent, rank, standing.at, standing.room,
+           standing.capacity};
 }
 
 void Selector::Remove(Bucket* bucket) {
+  if (bucket->place.where == Place::Where::kNowhere) return;
+  const auto counted = capacities_.find(bucket->place.capacity);
+  if (--counted->second == 0) capacities_.erase(counted);
+  Unlink(bucket);
+}
+
+void Selector::Unlink(Bucket* bucket) {
   Place& place = bucket->place;
   const TimeEntry entry{place.at, place.rank.serial, bucket};
   switch (std::exchange(place.where, Place::Where::kNowhere)) {
@@ -43,6 +59,7 @@ void Selector::Remove(Bucket* bucket) {
       break;
     case Place::Where::kReady:
       ready_.erase({place.rank, bucket});
+      by_room_.erase({place.room, place.rank.serial, bucket});
       if (place.at != MonoTime::Max()) improving_.erase(entry);
       break;
     case Place::Where::kWaiting:

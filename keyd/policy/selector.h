@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <optional>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/btree_set.h"
 #include "keyd/base/clock.h"
+#include "keyd/policy/meter.h"
 
 namespace keypool::policy {
 
@@ -17,12 +19,14 @@ struct Standing {
   enum class Kind : std::uint8_t {
     kReady,    // can take a request now; `at`: when its minute gives something back
     kWaiting,  // can take one at `at`: the minute is full, or it cools
-    kSpent     // out of requests today; `at`: when it could, but for the day
+    kSpent     // out of quota today; `at`: when it could, but for the day
   };
   Kind kind = Kind::kReady;
   MonoTime at;
-  std::int64_t left_today = 0;
+  std::int64_t left_today = 0;  // of requests
   std::int64_t left_this_minute = 0;
+  std::int64_t room = 0;  // input tokens that it can take now
+  Capacity capacity = {};
 };
 
 // The order of choice: most left today, then this minute, then least recently used, then the order
@@ -46,6 +50,8 @@ struct Place {
   Where where = Where::kNowhere;
   Rank rank;
   MonoTime at;
+  std::int64_t room = 0;
+  Capacity capacity = {};
 };
 
 // The buckets of one model whose projects have an active key. It holds what it was told last: a
@@ -59,6 +65,15 @@ class Selector {
     friend bool operator<(const ReadyEntry& a, const ReadyEntry& b) { return a.rank < b.rank; }
   };
   using Ready = absl::btree_set<ReadyEntry>;
+  struct RoomEntry {
+    std::int64_t room;
+    std::uint32_t serial;
+    Bucket* bucket;
+    friend bool operator<(const RoomEntry& a, const RoomEntry& b) {
+      return a.room != b.room ? a.room > b.room : a.serial < b.serial;
+    }
+  };
+  using ByRoom = absl::btree_set<RoomEntry>;
 
   // `last_used` and `serial` as in Rank.
   void Put(Bucket* bucket, const Standing& standing, std::uint64_t last_used, std::uint32_t serial);
@@ -66,6 +81,13 @@ class Selector {
 
   // Best first.
   const Ready& ready() const { return ready_; }
+  // The same buckets, most room for tokens first.
+  const ByRoom& by_room() const { return by_room_; }
+  // The largest that a single request may ever be for one of the buckets; 0 tokens when there is
+  // none.
+  Capacity Largest() const {
+    return capacities_.empty() ? Capacity{} : capacities_.rbegin()->first;
+  }
 
   // A bucket that waits no more at `now`, or that was spent on an earlier day; nullptr when none.
   Bucket* DueWaiting(MonoTime now) const;
@@ -96,7 +118,6 @@ class Selector {
   }
   std::size_t spent() const { return spent_.size() + spent_before_.size(); }
 
- private:
   struct TimeEntry {
     MonoTime at;
     std::uint32_t serial;
@@ -106,12 +127,21 @@ class Selector {
     }
   };
   using ByTime = absl::btree_set<TimeEntry>;
+  // By the time at which they can take a request; of the spent ones, but for the day.
+  const ByTime& waiting() const { return waiting_; }
+  const ByTime& spent_ones() const { return spent_; }
+
+ private:
+  // Takes it out, but for its capacity.
+  void Unlink(Bucket* bucket);
 
   Ready ready_;
-  ByTime improving_;     // ready ones with something in their minute
-  ByTime waiting_;       // by the time they can take a request
-  ByTime spent_;         // by the time they could, but for the day
-  ByTime spent_before_;  // those of spent_ when the day turned
+  ByRoom by_room_;
+  absl::btree_map<Capacity, std::size_t> capacities_;  // of all buckets here, with their number
+  ByTime improving_;                                   // ready ones with something in their minute
+  ByTime waiting_;                                     // by the time they can take a request
+  ByTime spent_;                                       // by the time they could, but for the day
+  ByTime spent_before_;                                // those of spent_ when the day turned
 };
 
 }  // namespace keypool::policy

@@ -60,14 +60,14 @@ struct KeyRecord {
   absl::Time retry_at = absl::InfiniteFuture();
 };
 
-// Grants of one moment in a minute window.
+// Grants of one moment in a minute window, or their tokens.
 struct Charge {
   absl::Time at;
   std::int64_t count = 0;
 };
 
 struct LearnedLimit {
-  std::int64_t requests = 0;
+  std::int64_t limit = 0;
   absl::Time at;  // when it was last told
 };
 
@@ -90,6 +90,12 @@ struct BucketRecord {
   // Limits that Google has told in a 429.
   std::optional<LearnedLimit> learned_minute = std::nullopt;
   std::optional<LearnedLimit> learned_day = std::nullopt;
+  // Input tokens of the same requests, as day_used, minute and ahead are of the requests.
+  std::int64_t day_tokens = 0;
+  std::vector<Charge> minute_tokens = {};
+  std::int64_t ahead_tokens = 0;
+  std::optional<LearnedLimit> learned_tokens_minute = std::nullopt;
+  std::optional<LearnedLimit> learned_tokens_day = std::nullopt;
 };
 
 // The next id to hand out, so that ids of removed keys stay unused.

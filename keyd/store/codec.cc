@@ -50,7 +50,14 @@ enum : std::uint8_t {
   kLearnedMinuteAt = 10,
   kLearnedDay = 11,
   kLearnedDayAt = 12,
-  kLastKnown = kLearnedDayAt,
+  kDayTokens = 13,
+  kMinuteTokens = 14,  // as kMinute
+  kAheadTokens = 15,
+  kLearnedTokensMinute = 16,
+  kLearnedTokensMinuteAt = 17,
+  kLearnedTokensDay = 18,
+  kLearnedTokensDayAt = 19,
+  kLastKnown = kLearnedTokensDayAt,
 };
 }
 namespace pool_tag {
@@ -149,9 +156,37 @@ bool Put(const Field& field, std::vector<Charge>* target) {
   return true;
 }
 
+// `tag` is the limit's; the next one is that of its time.
+void WriteLearned(const std::optional<policy::LearnedLimit>& learned, std::uint8_t tag,
+                  FieldWriter* fields) {
+  if (!learned) return;
+  fields->Int(tag, learned->limit);
+  fields->Time(static_cast<std::uint8_t>(tag + 1), learned->at);
+}
+
 bool PutLearned(const Field& field, std::optional<policy::LearnedLimit>* target) {
   target->emplace();
-  return Put(field, &(*target)->requests) && (*target)->requests > 0;
+  return Put(field, &(*target)->limit) && (*target)->limit > 0;
+}
+
+bool PutTokens(const Field& field, BucketRecord* record) {
+  switch (field.tag) {
+    case bucket_tag::kDayTokens:
+      return Put(field, &record->day_tokens);
+    case bucket_tag::kMinuteTokens:
+      return Put(field, &record->minute_tokens);
+    case bucket_tag::kAheadTokens:
+      return Put(field, &record->ahead_tokens);
+    case bucket_tag::kLearnedTokensMinute:
+      return PutLearned(field, &record->learned_tokens_minute);
+    case bucket_tag::kLearnedTokensMinuteAt:
+      return record->learned_tokens_minute && Put(field, &record->learned_tokens_minute->at);
+    case bucket_tag::kLearnedTokensDay:
+      return PutLearned(field, &record->learned_tokens_day);
+    case bucket_tag::kLearnedTokensDayAt:
+      return record->learned_tokens_day && Put(field, &record->learned_tokens_day->at);
+  }
+  return false;  // tag 0
 }
 
 std::string NameOf(const BucketName& row) {
@@ -187,14 +222,15 @@ void EncodeBucket(const BucketRecord& record, std::string* out) {
   fields.Int(bucket_tag::kAhead, record.ahead);
   fields.Time(bucket_tag::kCoolingUntil, record.cooling_until);
   fields.Bytes(bucket_tag::kCoolingReason, record.cooling_reason);
-  if (record.learned_minute) {
-    fields.Int(bucket_tag::kLearnedMinute, record.learned_minute->requests);
-    fields.Time(bucket_tag::kLearnedMinuteAt, record.learned_minute->at);
+  WriteLearned(record.learned_minute, bucket_tag::kLearnedMinute, &fields);
+  WriteLearned(record.learned_day, bucket_tag::kLearnedDay, &fields);
+  if (record.day_tokens != 0) fields.Int(bucket_tag::kDayTokens, record.day_tokens);
+  if (!record.minute_tokens.empty()) {
+    fields.Bytes(bucket_tag::kMinuteTokens, EncodeCharges(record.minute_tokens));
   }
-  if (record.learned_day) {
-    fields.Int(bucket_tag::kLearnedDay, record.learned_day->requests);
-    fields.Time(bucket_tag::kLearnedDayAt, record.learned_day->at);
-  }
+  if (record.ahead_tokens != 0) fields.Int(bucket_tag::kAheadTokens, record.ahead_tokens);
+  WriteLearned(record.learned_tokens_minute, bucket_tag::kLearnedTokensMinute, &fields);
+  WriteLearned(record.learned_tokens_day, bucket_tag::kLearnedTokensDay, &fields);
   fields.Finish();
 }
 
@@ -272,7 +308,7 @@ absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_vie
       case bucket_tag::kLearnedDayAt:
         return record.learned_day && Put(field, &record.learned_day->at);
     }
-    return false;  // tag 0
+    return PutTokens(field, &record);
   };
   absl::Status status = ReadFields(bytes, bucket_tag::kLastRequired, bucket_tag::kLastKnown, read);
   if (status.ok() && (record.project != row.project || record.model != row.model)) {

@@ -36,7 +36,11 @@ std::uint32_t ToUint32(std::int64_t v) {
 
 void EncodeWindow(const WindowStatus& window, v1::WindowStatus* out) {
   out->set_used(NotNegative(window.used));
-  out->set_limit(NotNegative(window.limit));
+  if (window.limit == kUnlimited) {
+    out->set_unlimited(true);
+  } else {
+    out->set_limit(NotNegative(window.limit));
+  }
   switch (window.source) {
     case LimitSource::kDefault:
       out->set_source(v1::WindowStatus::SOURCE_DEFAULT);
@@ -52,7 +56,7 @@ void EncodeWindow(const WindowStatus& window, v1::WindowStatus* out) {
 }
 
 WindowStatus DecodeWindow(const v1::WindowStatus& in) {
-  WindowStatus window = {ToInt64(in.used()), ToInt64(in.limit())};
+  WindowStatus window = {ToInt64(in.used()), in.unlimited() ? kUnlimited : ToInt64(in.limit())};
   if (in.source() == v1::WindowStatus::SOURCE_CONFIGURED) window.source = LimitSource::kConfigured;
   if (in.source() == v1::WindowStatus::SOURCE_LEARNED) window.source = LimitSource::kLearned;
   if (in.has_learned_at()) window.learned_at = DecodeTime(in.learned_at());
@@ -91,6 +95,8 @@ void EncodeBucket(const BucketStatus& bucket, v1::BucketStatus* out) {
   out->set_reason(ClipText(bucket.reason, kTextBytesMax));
   EncodeWindow(bucket.per_minute, out->mutable_requests_per_minute());
   EncodeWindow(bucket.per_day, out->mutable_requests_per_day());
+  EncodeWindow(bucket.tokens_per_minute, out->mutable_input_tokens_per_minute());
+  EncodeWindow(bucket.tokens_per_day, out->mutable_input_tokens_per_day());
 }
 
 absl::StatusOr<BucketStatus> DecodeBucket(const v1::BucketStatus& in) {
@@ -103,6 +109,13 @@ absl::StatusOr<BucketStatus> DecodeBucket(const v1::BucketStatus& in) {
   bucket.reason = in.reason();
   bucket.per_minute = DecodeWindow(in.requests_per_minute());
   bucket.per_day = DecodeWindow(in.requests_per_day());
+  // A keyd that does not count tokens says nothing of them.
+  if (in.has_input_tokens_per_minute()) {
+    bucket.tokens_per_minute = DecodeWindow(in.input_tokens_per_minute());
+  }
+  if (in.has_input_tokens_per_day()) {
+    bucket.tokens_per_day = DecodeWindow(in.input_tokens_per_day());
+  }
   return bucket;
 }
 

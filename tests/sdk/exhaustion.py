@@ -74,7 +74,7 @@ def clients(packages, only):
         "google-genai (PyPI)": lambda: genai(*python("google-genai")),
         # Of more than a minute it takes no notice, and makes its 3 attempts.
         "openai (npm)": lambda: Client(
-            node("openai"), PLAIN, day_calls=range(6, 7), near_calls=range(2, 3)),
+            node("openai"), PLAIN, day_calls=range(2, 3), near_calls=range(2, 3)),
         # After more than two minutes it does not come back.
         "openai (PyPI)": lambda: Client(
             python("openai"), PLAIN, day_calls=range(2, 3), near_calls=range(2, 3)),
@@ -144,7 +144,11 @@ def problems_of_refusal(call, window):
     quota_id = details["QuotaFailure"]["violations"][0]["quotaId"]
     if window not in quota_id:
         yield f"{call.target}: {quota_id} is not {window}"
-    if int(call.retry_after) != max(1, math.ceil(told_seconds(call, "RetryInfo"))):
+    told = told_seconds(call, "RetryInfo")
+    # Google's client in Python would sleep as long as Retry-After says, until tomorrow if need be.
+    left_out = "/interactions" in call.target and told > 60
+    expected = "" if left_out else str(max(1, math.ceil(told)))
+    if call.retry_after != expected:
         yield f"{call.target}: Retry-After {call.retry_after}, but {details['RetryInfo']}"
 
 

@@ -80,7 +80,8 @@ def main():
     width = max(map(len, commands)) + 2
     with tempfile.TemporaryDirectory(prefix="keypool-sdk-") as work_dir:
         cluster = Cluster(args.bin, work_dir, KEYS, fake_flags=("--rpm", "1000", "--rpd", "100000"),
-                          keyd_env={"DEFAULT_RPM_LIMIT": "1000", "DEFAULT_RPD_LIMIT": "100000"})
+                          keyd_env={"DEFAULT_RPM_LIMIT": "1000", "DEFAULT_RPD_LIMIT": "100000",
+                                    "DEFAULT_TPM_LIMIT": "1000000000"})
         try:
             print(" " * width + "".join(f"{feature:>13}" for feature in FEATURES))
             for name, command in commands.items():

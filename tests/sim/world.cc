@@ -16,18 +16,19 @@ absl::TimeZone Pacific() {
 
 }  // namespace
 
-World::World(std::uint64_t seed) : random_(seed), google_({}, absl::UTCTimeZone()) {
+World::World(std::uint64_t seed) : random_(seed), google_({}, {}, absl::UTCTimeZone(), false) {
   constexpr std::int64_t kPerMinute[] = {1, 2, 3, 10, 64, 65, 100, 450};
   config_.pacific = Pacific();
   config_.default_limits.requests_per_minute = kPerMinute[Random(std::size(kPerMinute))];
   config_.default_limits.requests_per_day =
       config_.default_limits.requests_per_minute * (1 + Random(4)) + Random(3);
+  SetRandomLimits();
   config_.lease_time_to_live = absl::Seconds(20 + Random(100));
   config_.late_report_grace = absl::Seconds(60 + Random(100));
   config_.models_max = static_cast<std::size_t>(3 + Random(4));
   config_.leases_max = Chance(20) ? 8 : 4096;
   config_.keys_max = 40;
-  google_ = TrueQuota(config_.default_limits, config_.pacific);
+  google_ = TrueQuota(config_.default_limits, config_.limits, config_.pacific, exact_);
   // Some worlds begin minutes before a short, a long or an ordinary midnight.
   using Minute = absl::CivilMinute;
   const Minute starts[] = {Minute(2026, 3, 7, 23, 50),  Minute(2026, 3, 8, 23, 57),
@@ -101,6 +102,8 @@ void World::AcquireOne() {
   AcquireCommand command;
   command.kind = Chance(8) ? Kind::kUnmetered : Kind::kMetered;
   if (command.kind == Kind::kMetered) command.model = RandomModel();
+  const std::int64_t tokens = command.kind == Kind::kMetered ? RandomTokens() : 0;
+  command.input_tokens = Estimate(tokens);
   if (Chance(15)) {
     for (const auto& [id, key] : keys_) {
       if (Chance(30)) command.exclude_keys.push_back(id);
@@ -110,8 +113,8 @@ void World::AcquireOne() {
   LookAtKeys();
   const AcquireReply reply = pool_->Apply(command, now(), random_, &pending_);
   if (!Commit()) return;
-  if (const Grant* grant = std::get_if<Grant>(&reply)) return OnGrant(command, *grant);
-  CheckRefusal(command, std::get<Refusal>(reply));
+  if (const Grant* grant = std::get_if<Grant>(&reply)) return OnGrant(command, tokens, *grant);
+  CheckRefusal(command, tokens, std::get<Refusal>(reply));
 }
 
 // Which keys rest because of Google's answers, and whether none comes back early.
@@ -120,6 +123,7 @@ void World::LookAtKeys() {
     const absl::StatusOr<KeyStatus> status = pool_->Key(id, "", now());
     if (!status.ok()) return Break(status.status().ToString());
     key.second = status->active;
+    CheckWindows(*status);
     const auto rests = resting_.find(id);
     if (status->retry_at) {
       if (rests == resting_.end()) resting_[id] = mono_ + (*status->retry_at - wall_);
@@ -130,7 +134,7 @@ void World::LookAtKeys() {
   }
 }
 
-void World::OnGrant(const AcquireCommand& command, const Grant& grant) {
+void World::OnGrant(const AcquireCommand& command, std::int64_t tokens, const Grant& grant) {
   ++grants_;
   Note(grant.key.value());
   const auto key = keys_.find(grant.key);
@@ -154,16 +158,21 @@ void World::OnGrant(const AcquireCommand& command, const Grant& grant) {
                      .metered = command.kind == Kind::kMetered,
                      .sent = Chance(85),
                      .granted_at = mono_,
-                     .granted_wall = wall_};
-  if (lease.metered) charged_[{lease.project, lease.model}].push_back(wall_);
+                     .serial = grants_,
+                     .tokens = tokens};
+  if (lease.metered) {
+    charged_[{lease.project, lease.model}].push_back({grants_, wall_, exact_ ? tokens : 0});
+    largest_charge_ = std::max(largest_charge_, 4 * command.input_tokens);
+  }
   if (lease.metered && lease.sent) {
     const absl::Duration delay = config_.send_by * Random(1001) / 1000;
-    under_way_.insert({wall_ + delay, {lease.project, lease.model}});
+    under_way_.insert({wall_ + delay, {lease.project, lease.model, tokens}});
   }
   leases_.push_back(std::move(lease));
 }
 
-void World::CheckRefusal(const AcquireCommand& command, const Refusal& refusal) {
+void World::CheckRefusal(const AcquireCommand& command, std::int64_t tokens,
+                         const Refusal& refusal) {
   Note(static_cast<std::uint64_t>(refusal.reason) + 1000);
   const bool any = !keys_.empty();
   const bool active =
@@ -176,11 +185,15 @@ void World::CheckRefusal(const AcquireCommand& command, const Refusal& refusal) 
   if (refusal.reason == RefusalReason::kAllExcluded && !excludes) {
     return Break("nothing was excluded, yet that is the reason");
   }
+  CheckTooLarge(tokens, refusal);
   if (refusal.reason != RefusalReason::kExhausted || !Chance(25)) return;
   if (!refusal.retry_after) return Break("exhausted, without a time");
   ++refusals_checked_;
-  const AcquireCommand again = {
-      .kind = command.kind, .model = command.model, .exclude_keys = {}, .exclude_projects = {}};
+  const AcquireCommand again = {.kind = command.kind,
+                                .model = command.model,
+                                .exclude_keys = {},
+                                .exclude_projects = {},
+                                .input_tokens = command.input_tokens};
   const absl::Duration before = *refusal.retry_after - absl::Milliseconds(1);
   if (before > absl::ZeroDuration()) {
     Advance(before);
@@ -193,7 +206,7 @@ void World::CheckRefusal(const AcquireCommand& command, const Refusal& refusal) 
   const AcquireReply reply = pool_->Apply(again, now(), random_, &pending_);
   store_.Write(pending_);
   pending_.clear();
-  if (const Grant* grant = std::get_if<Grant>(&reply)) return OnGrant(again, *grant);
+  if (const Grant* grant = std::get_if<Grant>(&reply)) return OnGrant(again, tokens, *grant);
   if (std::get<Refusal>(reply).reason == RefusalReason::kExhausted) {
     Break(absl::StrCat("refused at the time it told (", absl::FormatDuration(*refusal.retry_after),
                        "): ", std::get<Refusal>(reply).message));
@@ -218,6 +231,11 @@ void World::ReportOne() {
                            .facts = RandomFacts(),
                            .key = lease.key,
                            .model = lease.model};
+  // Where Google has counted, it says so.
+  const bool refused = command.facts.http_status / 100 == 4 && command.facts.http_status != 429;
+  if (lease.sent && lease.metered && (refused ? exact_ : Chance(80))) {
+    command.usage = TokenUsage{.input = lease.tokens};
+  }
   const Settled expected = Expected(lease);
   const ReportReply reply = pool_->Apply(command, now(), random_, &pending_);
   if (!Commit()) return;
@@ -233,11 +251,7 @@ void World::ReportOne() {
   }
   lease.reported = true;
   const bool ended = reply.settled == Settled::kNow || reply.settled == Settled::kLate;
-  if (ended && !lease.sent && lease.metered) {
-    std::vector<absl::Time>& charged = charged_[{lease.project, lease.model}];
-    const auto charge = std::find(charged.begin(), charged.end(), lease.granted_wall);
-    if (charge != charged.end()) charged.erase(charge);
-  }
+  if (ended && lease.metered) OnSettled(lease, command);
   if (Chance(80)) {
     std::swap(lease, leases_.back());
     leases_.pop_back();
@@ -323,7 +337,7 @@ void World::Advance(absl::Duration d) {
   wall_ = until;
   while (!under_way_.empty() && under_way_.begin()->first <= until) {
     const auto& [at, arrival] = *under_way_.begin();
-    const std::string limit = google_.Arrive(arrival.project, arrival.model, at);
+    const std::string limit = google_.Arrive(arrival.project, arrival.model, arrival.tokens, at);
     if (!limit.empty()) {
       Break(absl::StrCat(arrival.project, "/", arrival.model, " broke Google's ", limit));
     }

@@ -43,21 +43,36 @@ class World {
     bool metered = true;
     bool sent = true;
     MonoTime granted_at;
-    absl::Time granted_wall;
+    std::int64_t serial = 0;  // of the grant
+    std::int64_t tokens = 0;  // in truth
     bool reported = false;
   };
   struct Arrival {
     std::string project, model;
+    std::int64_t tokens = 0;
+  };
+  // A grant that was not given back. `tokens`: that must be counted, as far as the pool can know.
+  struct Charged {
+    std::int64_t serial = 0;
+    absl::Time at;
+    std::int64_t tokens = 0;
   };
 
   void Step();
   void AcquireOne();
   void LookAtKeys();
-  void OnGrant(const AcquireCommand& command, const Grant& grant);
-  void CheckRefusal(const AcquireCommand& command, const Refusal& refusal);
+  void CheckWindows(const KeyStatus& key);
+  void OnGrant(const AcquireCommand& command, std::int64_t tokens, const Grant& grant);
+  void CheckRefusal(const AcquireCommand& command, std::int64_t tokens, const Refusal& refusal);
+  void CheckTooLarge(std::int64_t tokens, const Refusal& refusal);
   void ReportOne();
   Settled Expected(const HeldLease& lease) const;
   AnswerFacts RandomFacts();
+  void SetRandomLimits();
+  std::int64_t RandomTokens();
+  std::int64_t Estimate(std::int64_t tokens);
+  // A report settled the lease: what is counted of it from now on.
+  void OnSettled(const HeldLease& lease, const ReportCommand& report);
   void ChangeKeys();
   void AddRandomKey();
   void ResetAll();
@@ -66,10 +81,12 @@ class World {
   void CheckReplay();
   void CheckReplayOf(const std::string& project, const BucketStatus& live,
                      const BucketStatus* restored);
-  // Grants that were not given back: of a span before now, and of the Pacific day (those that may
-  // arrive on it, if granted shortly before).
-  std::pair<std::int64_t, std::int64_t> Granted(const std::string& project,
-                                                const std::string& model) const;
+  // Grants that were not given back, and tokens: of a span before now, and of the Pacific day
+  // (those that may arrive on it, if granted shortly before).
+  struct Sums {
+    std::int64_t minute = 0, day = 0, minute_tokens = 0, day_tokens = 0;
+  };
+  Sums Granted(const std::string& project, const std::string& model) const;
   void Advance(absl::Duration d);
   void TickAll();
   // Commits, or crashes instead: then false, and nothing that the call answered was handed out.
@@ -87,6 +104,8 @@ class World {
 
   std::mt19937_64 random_;
   policy::PoolConfig config_;
+  bool exact_ = true;  // estimates are right
+  std::int64_t largest_charge_ = 0;
   TrueQuota google_;
   Committed store_;
   policy::Mutations pending_;
@@ -99,7 +118,7 @@ class World {
   std::vector<HeldLease> leases_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> granted_;
   std::multimap<absl::Time, Arrival> under_way_;
-  std::map<std::pair<std::string, std::string>, std::vector<absl::Time>> charged_;
+  std::map<std::pair<std::string, std::string>, std::vector<Charged>> charged_;
   std::uint64_t secrets_ = 0, names_ = 0;
   std::uint64_t transcript_ = 14695981039346656037u;
   std::int64_t grants_ = 0, refusals_checked_ = 0, crashes_ = 0;

@@ -43,7 +43,9 @@ std::unique_ptr<Medium> MakeMedium(bool sqlite) {
 Options OptionsFor(store::Durability durability, std::int64_t limit) {
   Options options;
   if (!absl::LoadTimeZone("America/Los_Angeles", &options.pool.pacific)) std::abort();
-  options.pool.default_limits = {.requests_per_minute = limit, .requests_per_day = limit};
+  options.pool.default_limits = {.requests_per_minute = limit,
+                                 .requests_per_day = limit,
+                                 .input_tokens_per_minute = kUnlimited};
   options.durability = durability;
   options.seed = 1;
   return options;

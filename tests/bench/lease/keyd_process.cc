@@ -34,6 +34,7 @@ absl::Duration CpuTimeOf(clockid_t clock) {
   setenv("LOG_LEVEL", "WARNING", 1);
   setenv("DEFAULT_RPM_LIMIT", "1000000000", 1);
   setenv("DEFAULT_RPD_LIMIT", "1000000000", 1);
+  setenv("DEFAULT_TPM_LIMIT", "1000000000000", 1);
   unsetenv("KEYD_LISTEN");
   execl(program.c_str(), program.c_str(), nullptr);
   _exit(127);

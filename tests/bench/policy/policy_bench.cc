@@ -1,5 +1,6 @@
 // What one decision of the pool costs: Acquire and Report with as many keys as a pool may have, one
-// project each, with the windows in use; and the worst single call of each kind.
+// project each, with all windows in use and estimates that the reports correct; and the worst
+// single call of each kind.
 //
 //   policy_bench                    all
 //   policy_bench --benchmark_filter=Acquire
@@ -22,9 +23,14 @@ namespace {
 PoolConfig BenchConfig() {
   PoolConfig config;
   if (!absl::LoadTimeZone("America/Los_Angeles", &config.pacific)) std::abort();
-  config.default_limits = {.requests_per_minute = 10, .requests_per_day = 1'000'000};
+  config.default_limits = {.requests_per_minute = 10,
+                           .requests_per_day = 1'000'000,
+                           .input_tokens_per_minute = 250'000,
+                           .input_tokens_per_day = 1'000'000'000};
   return config;
 }
+
+constexpr std::int64_t kEstimatedTokens = 3'000;
 
 // A pool and the time it lives in.
 class Bench {
@@ -58,6 +64,9 @@ class Bench {
     report.lease = grant.lease;
     report.epoch = Epoch{1};
     report.facts.http_status = 200;
+    // A little more or less than was estimated.
+    report.usage = TokenUsage{.input = kEstimatedTokens - 200 +
+                                       static_cast<std::int64_t>(grant.lease.value() % 400)};
     mutations_.clear();
     pool_->Apply(report, now(), random_, &mutations_);
   }
@@ -88,6 +97,7 @@ class Bench {
 AcquireCommand Metered(std::string model) {
   AcquireCommand command;
   command.model = std::move(model);
+  command.input_tokens = kEstimatedTokens;
   return command;
 }
 
@@ -152,6 +162,17 @@ void AcquireRefused(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(bench.Acquire(command));
 }
 BENCHMARK(AcquireRefused)->Arg(100)->Arg(100'000);
+
+// Every project ready, and none with room for so many tokens: the bounded look, and the refusal.
+void AcquireWithoutRoom(benchmark::State& state) {
+  AcquireCommand command = Metered("gemini-2.5-flash");
+  command.input_tokens = 200'000;
+  Bench bench(state.range(0));
+  while (std::holds_alternative<Grant>(bench.Acquire(command))) {
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(bench.Acquire(command));
+}
+BENCHMARK(AcquireWithoutRoom)->Arg(100)->Arg(100'000);
 
 // The first request for a model that nobody named before.
 void FirstAcquireOfAModel(benchmark::State& state) {

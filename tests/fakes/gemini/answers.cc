@@ -46,6 +46,9 @@ std::string ProseSeconds(absl::Duration d) {
 }
 
 std::string QuotaId(Window window, bool embed) {
+  if (window == Window::kTokensMinute) {
+    return "GenerateContentInputTokensPerModelPerMinute-FreeTier";
+  }
   const std::string_view what = embed ? "EmbedContentRequests" : "GenerateRequests";
   const std::string_view when = window == Window::kDay ? "PerDay" : "PerMinute";
   return std::string(what) + std::string(when) + "PerProjectPerModel-FreeTier";
@@ -112,10 +115,11 @@ Reply QuotaExceeded(const std::vector<Violation>& violations, const std::string&
   absl::Duration wait = absl::ZeroDuration();
   json::array listed;
   std::string lines;
-  const std::string metric =
-      absl::StrCat("generativelanguage.googleapis.com/",
-                   embed ? "embed_content" : "generate_content", "_free_tier_requests");
   for (const Violation& violation : violations) {
+    const bool tokens = violation.window == Window::kTokensMinute;
+    const std::string metric = absl::StrCat(
+        "generativelanguage.googleapis.com/", embed ? "embed_content" : "generate_content",
+        "_free_tier_", tokens ? "input_token_count" : "requests");
     // Of a spent day Google also says to come back within the minute.
     wait = std::max(wait, std::min(violation.until_free, absl::Seconds(60)));
     absl::StrAppend(&lines, "* Quota exceeded for metric: ", metric, ", limit: ", violation.limit,

@@ -17,6 +17,9 @@ constexpr std::array<std::string_view, 6> kMetered{"generateContent",  "streamGe
                                                    "embedContent",     "batchEmbedContents",
                                                    "chat/completions", "embeddings"};
 
+// As the answers say them.
+std::int64_t Tokens(const ApiRequest& request) { return 1 + request.body_bytes / 4; }
+
 bool IsMetered(std::string_view method) {
   for (const std::string_view metered : kMetered) {
     if (metered == method) return true;
@@ -145,7 +148,7 @@ Reply GeminiApi::Answer(const ApiRequest& request, const Subject& subject) {
   if (IsMetered(subject.method)) {
     if (!models_.contains(subject.model)) return UnknownModel(subject.model, subject.shape);
     const std::vector<Violation> violations =
-        quota_.Charge(subject.key, subject.project, subject.model, request.at);
+        quota_.Charge(subject.key, subject.project, subject.model, request.at, Tokens(request));
     if (!violations.empty()) {
       return QuotaExceeded(violations, subject.model, Embeds(subject.method), subject.shape);
     }
@@ -155,7 +158,7 @@ Reply GeminiApi::Answer(const ApiRequest& request, const Subject& subject) {
 }
 
 Reply GeminiApi::NativeAnswer(const ApiRequest& request, const Subject& subject) {
-  const Saying saying{subject.model, subject.project, answers_, 1 + request.body_bytes / 4};
+  const Saying saying{subject.model, subject.project, answers_, Tokens(request)};
   const std::string& method = subject.method;
   if (method == "generateContent") return JsonReply(GeneratedContent(saying));
   if (method == "streamGenerateContent") {

@@ -34,6 +34,8 @@ void Declare(CLI::App& app, Flags* flags) {
   app.add_flag("--any-key", o.quota.any_key, "Take every key, each with a project of its own");
   app.add_option("--rpm", o.quota.limit.per_minute, "Requests a minute per project and model");
   app.add_option("--rpd", o.quota.limit.per_day, "Requests a Pacific day per project and model");
+  app.add_option("--tpm", o.quota.limit.tokens_per_minute,
+                 "Input tokens a minute per project and model");
   app.add_option("--limit", flags->limits,
                  "[PROJECT/]MODEL=RPM,RPD: limits of one model; may be repeated")
       ->allow_extra_args(false);

@@ -30,11 +30,12 @@ absl::Duration Quota::UntilMinuteFree(const Bucket& bucket, absl::Time now) cons
   if (options_.shape == MinuteShape::kFixed || bucket.minute.empty()) {
     return absl::Seconds(60 - absl::ToUnixSeconds(now) % 60);
   }
-  return bucket.minute.front() + absl::Minutes(1) - now;
+  return bucket.minute.front().at + absl::Minutes(1) - now;
 }
 
 std::vector<Violation> Quota::Charge(const std::string& key, const std::string& project,
-                                     const std::string& model, absl::Time now) {
+                                     const std::string& model, absl::Time now,
+                                     std::int64_t tokens) {
   Bucket& bucket = buckets_[{project, model}];
   const absl::CivilDay today = absl::ToCivilDay(now, pacific_);
   if (bucket.day != today) {
@@ -45,7 +46,8 @@ std::vector<Violation> Quota::Charge(const std::string& key, const std::string& 
       options_.shape == MinuteShape::kFixed
           ? absl::FromUnixSeconds(absl::ToUnixSeconds(now) / 60 * 60) - absl::Nanoseconds(1)
           : now - absl::Minutes(1);
-  while (!bucket.minute.empty() && bucket.minute.front() <= minute_begins) {
+  while (!bucket.minute.empty() && bucket.minute.front().at <= minute_begins) {
+    bucket.minute_tokens -= bucket.minute.front().tokens;
     bucket.minute.pop_front();
   }
 
@@ -58,6 +60,10 @@ std::vector<Violation> Quota::Charge(const std::string& key, const std::string& 
   if (static_cast<std::int64_t>(bucket.minute.size()) >= limit.per_minute) {
     violations.push_back({Window::kMinute, limit.per_minute, UntilMinuteFree(bucket, now)});
   }
+  if (tokens > limit.tokens_per_minute - bucket.minute_tokens) {
+    violations.push_back(
+        {Window::kTokensMinute, limit.tokens_per_minute, UntilMinuteFree(bucket, now)});
+  }
 
   BucketCount& count = counts_[{key, model}];
   count.project = project;
@@ -69,7 +75,8 @@ std::vector<Violation> Quota::Charge(const std::string& key, const std::string& 
   }
   ++count.admitted;
   ++bucket.today;
-  bucket.minute.push_back(now);
+  bucket.minute.push_back({now, tokens});
+  bucket.minute_tokens += tokens;
   return {};
 }
 

@@ -1,6 +1,6 @@
-// The quota that Google would enforce: per project and model, requests a minute and requests a
-// Pacific day. Counts of its own, so that a test can prove that no proxy promised more than there
-// is.
+// The quota that Google would enforce: per project and model, requests and input tokens a minute,
+// and requests a Pacific day. Counts of its own, so that a test can prove that no proxy promised
+// more than there is.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +20,7 @@ namespace keypool::fake {
 struct Limit {
   std::int64_t per_minute = 10;
   std::int64_t per_day = 250;
+  std::int64_t tokens_per_minute = INT64_MAX;
 };
 
 enum class MinuteShape {
@@ -37,7 +38,7 @@ struct QuotaOptions {
   MinuteShape shape = MinuteShape::kSliding;
 };
 
-enum class Window { kMinute, kDay };
+enum class Window { kMinute, kDay, kTokensMinute };
 
 struct Violation {
   Window window;
@@ -65,7 +66,7 @@ class Quota {
 
   // Counts one request at `now`, or says which windows are full; a refused request fills no window.
   std::vector<Violation> Charge(const std::string& key, const std::string& project,
-                                const std::string& model, absl::Time now);
+                                const std::string& model, absl::Time now, std::int64_t tokens = 0);
 
   std::vector<BucketCount> Counts() const;
   // Admitted on the present Pacific day (that of the last request), by project and model.
@@ -74,8 +75,13 @@ class Quota {
   void Reset();
 
  private:
+  struct Arrival {
+    absl::Time at;
+    std::int64_t tokens;
+  };
   struct Bucket {
-    std::deque<absl::Time> minute;
+    std::deque<Arrival> minute;
+    std::int64_t minute_tokens = 0;
     absl::CivilDay day;
     std::int64_t today = 0;
   };

@@ -98,7 +98,8 @@ absl::Status Cluster::StartKeyd() {
   process.environment = Over({{"DATA_DIR", dir_.path()},
                               {"GEMINI_API_KEYS", keys},
                               {"DEFAULT_RPM_LIMIT", "1000000"},
-                              {"DEFAULT_RPD_LIMIT", "1000000"}},
+                              {"DEFAULT_RPD_LIMIT", "1000000"},
+                              {"DEFAULT_TPM_LIMIT", "1000000000000"}},
                              options_.keyd);
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
   if (!started.ok()) return started.status();

@@ -66,6 +66,10 @@ TEST_F(CommandsTest, StatusAsJsonIsOneObjectWithStableNames) {
       "\"requests_per_minute\":{\"used\":3,\"limit\":10,\"source\":\"default\","
       "\"learned_at\":null},"
       "\"requests_per_day\":{\"used\":12,\"limit\":250,\"source\":\"default\","
+      "\"learned_at\":null},"
+      "\"input_tokens_per_minute\":{\"used\":0,\"limit\":null,\"source\":\"default\","
+      "\"learned_at\":null},"
+      "\"input_tokens_per_day\":{\"used\":0,\"limit\":null,\"source\":\"default\","
       "\"learned_at\":null}}]}]}\n");
 }
 

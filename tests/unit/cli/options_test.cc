@@ -108,8 +108,8 @@ TEST(Options, MistakesNameTheFix) {
 }
 
 TEST(Options, EveryCommandHasAHelpWithAnExample) {
-  for (const char* command : {"status", "add", "remove", "disable", "enable", "reset", "usage",
-                              "explain", "events"}) {
+  for (const char* command :
+       {"status", "add", "remove", "disable", "enable", "reset", "usage", "explain", "events"}) {
     const Read read = ReadAll({command, "--help"});
     EXPECT_EQ(read.parsed.exit_code, 0);
     EXPECT_THAT(read.parsed.out,

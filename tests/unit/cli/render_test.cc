@@ -60,6 +60,25 @@ TEST(KeyLines, SayWhichLimitGoogleHasTold) {
               testing::HasSubstr("3/10    12/20 learned"));
 }
 
+TEST(KeyLines, ShowTokensWhereTheySaySomething) {
+  PoolStatus pool = SamplePool();
+  pool.keys.resize(1);
+  pool.keys[0].buckets.resize(1);
+  BucketStatus& bucket = pool.keys[0].buckets[0];
+  const auto text = [&] {
+    return absl::StrJoin(KeyLines(pool.keys, pool.summary.now, kLook), "\n");
+  };
+  bucket.tokens_per_minute = {0, 250'000};
+  EXPECT_THAT(text(), testing::Not(testing::HasSubstr("TOKENS")));
+  bucket.tokens_per_minute = {123'456, 250'000};
+  EXPECT_THAT(text(), testing::AllOf(testing::HasSubstr("123k/250k"),
+                                     testing::Not(testing::HasSubstr("TOKENS/DAY"))));
+  bucket.tokens_per_day = {9'999, 60'000'000, LimitSource::kLearned, pool.summary.now};
+  EXPECT_THAT(text(), testing::HasSubstr("9999/60M learned"));
+  bucket.per_day.limit = kUnlimited;
+  EXPECT_THAT(text(), testing::HasSubstr("12/-"));
+}
+
 TEST(KeyLines, KeyThatRestsSaysWhenItIsTriedAgain) {
   PoolStatus pool = SamplePool();
   pool.keys.erase(pool.keys.begin(), pool.keys.begin() + 2);

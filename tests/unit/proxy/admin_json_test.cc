@@ -27,6 +27,7 @@ KeyStatus SomeKey() {
   bucket.reason = "429";
   bucket.per_minute = {1, 10};
   bucket.per_day = {2, 250};
+  bucket.tokens_per_minute = {12'345, 250'000};
   key.buckets.push_back(bucket);
   return key;
 }
@@ -43,6 +44,9 @@ TEST(AdminJson, KeyHasItsNamesAndNullsForWhatIsNotThere) {
   EXPECT_EQ(bucket.at("state"), "cooling");
   EXPECT_EQ(bucket.at("ready_at"), "2026-11-18T11:06:40.123Z");
   EXPECT_EQ(bucket.at("requests_per_day").at("limit"), 250);
+  EXPECT_EQ(bucket.at("input_tokens_per_minute").at("used"), 12'345);
+  EXPECT_EQ(bucket.at("input_tokens_per_minute").at("limit"), 250'000);
+  EXPECT_TRUE(bucket.at("input_tokens_per_day").at("limit").is_null());
 }
 
 TEST(AdminJson, StatusNamesTheNextPageOnlyWhenThereIsOne) {

@@ -94,6 +94,18 @@ TEST(ErrorBody, InteractionsThenTheCodeIsAWord) {
             std::string::npos);
 }
 
+TEST(ErrorBody, WindowOfTokensIsNamedAsGoogleDoes) {
+  for (const bool per_day : {true, false}) {
+    ErrorAnswer answer = Exhausted(per_day);
+    answer.quota->input_tokens = true;
+    const std::string body = BuildError(answer, ErrorShape::kNative).body;
+    EXPECT_NE(body.find(per_day ? "\"GenerateContentInputTokensPerModelPerDay\""
+                                : "\"GenerateContentInputTokensPerModelPerMinute\""),
+              std::string::npos);
+    EXPECT_EQ(body.find("GenerateRequests"), std::string::npos);
+  }
+}
+
 TEST(ErrorBody, ReadByAProxyOfOursThenEveryFactComesBack) {
   for (const ErrorShape shape : kAllShapes) {
     for (const bool per_day : {true, false}) {
@@ -213,6 +225,20 @@ TEST(ErrorBody, StatusIsNotGivenThenTheOneOfTheCodeIsUsed) {
   named.status = "FAILED_PRECONDITION";
   EXPECT_NE(BuildError(named, ErrorShape::kSse).body.find("FAILED_PRECONDITION"),
             std::string::npos);
+}
+
+TEST(ErrorBody, NobodyIsMadeToWaitUntilTomorrow) {
+  ErrorAnswer answer;
+  answer.http_status = 429;
+  answer.retry_after = absl::Seconds(60);
+  EXPECT_FALSE(BuildError(answer, ErrorShape::kOpenAi).retry_in_vain);
+  EXPECT_EQ(BuildError(answer, ErrorShape::kInteractions).retry_after, "60");
+  answer.retry_after = absl::Hours(10);
+  EXPECT_TRUE(BuildError(answer, ErrorShape::kOpenAi).retry_in_vain);
+  EXPECT_EQ(BuildError(answer, ErrorShape::kOpenAi).retry_after, "36000");
+  EXPECT_EQ(BuildError(answer, ErrorShape::kInteractions).retry_after, "");
+  answer.http_status = 503;
+  EXPECT_FALSE(BuildError(answer, ErrorShape::kOpenAi).retry_in_vain);
 }
 
 }  // namespace

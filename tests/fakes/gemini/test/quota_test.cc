@@ -49,6 +49,18 @@ TEST_F(QuotaTest, DayEndsAtPacificMidnightAlsoOnADayOfTwentyThreeHours) {
   EXPECT_TRUE(Admits(quota, before + violations[0].until_free));
 }
 
+TEST_F(QuotaTest, TokensOfAnyMinuteAreLimited) {
+  options_.limit = {.per_minute = 100, .per_day = 100, .tokens_per_minute = 1000};
+  Quota quota(options_, Pacific());
+  EXPECT_TRUE(quota.Charge("k", "p", "m", noon_, 900).empty());
+  const auto violations = quota.Charge("k", "p", "m", noon_ + absl::Seconds(1), 101);
+  ASSERT_EQ(violations.size(), 1u);
+  EXPECT_EQ(violations[0].window, Window::kTokensMinute);
+  EXPECT_EQ(violations[0].limit, 1000);
+  EXPECT_TRUE(quota.Charge("k", "p", "m", noon_ + absl::Seconds(1), 100).empty());
+  EXPECT_TRUE(quota.Charge("k", "p", "m", noon_ + absl::Seconds(60), 900).empty());
+}
+
 TEST_F(QuotaTest, KeysOfOneProjectShareAndModelsDoNot) {
   options_.project_of_key["k2"] = "p";
   Quota quota(options_, Pacific());

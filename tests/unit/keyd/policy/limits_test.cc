@@ -46,6 +46,33 @@ TEST(LimitsFor, SourceIsToldForEachWindow) {
   EXPECT_EQ(limits.day_source, LimitSource::kConfigured);
 }
 
+TEST(LimitsFor, TokensAreSaidAsRequestsAre) {
+  LimitRules rules;
+  rules.everywhere.models["m"].input_tokens_per_minute = 5;
+  rules.projects["p"].own.all_models.input_tokens_per_day = 7;
+  const ConfiguredLimits limits = LimitsFor(rules, kDefaults, "p", "m");
+  EXPECT_EQ(limits.limits.input_tokens_per_minute, 5);
+  EXPECT_EQ(limits.limits.input_tokens_per_day, 7);
+  EXPECT_EQ(limits.tokens_minute_source, LimitSource::kConfigured);
+  EXPECT_EQ(limits.minute_source, LimitSource::kDefault);
+  EXPECT_EQ(LargestRequest(rules, kDefaults, "m"), 5);
+  EXPECT_EQ(LargestRequest(rules, kDefaults, "n"), 250'000);
+}
+
+TEST(LimitsTogether, AreTheProjectsOwnThenItsTiers) {
+  LimitRules rules;
+  EXPECT_FALSE(LimitsTogether(rules, "p"));
+  rules.projects["p"].tier = "paid";
+  rules.tiers["paid"].together.requests_per_day = 9;
+  rules.tiers["paid"].together.input_tokens_per_minute = 8;
+  rules.projects["p"].own.together.requests_per_day = 3;
+  const Limits limits = LimitsTogether(rules, "p").value();
+  EXPECT_EQ(limits.requests_per_day, 3);
+  EXPECT_EQ(limits.input_tokens_per_minute, 8);
+  EXPECT_EQ(limits.requests_per_minute, kUnlimited);
+  EXPECT_FALSE(LimitsTogether(rules, "q"));
+}
+
 class LimitsTest : public PoolTest {
  protected:
   LimitsTest() { config.default_limits = {.requests_per_minute = 10, .requests_per_day = 250}; }

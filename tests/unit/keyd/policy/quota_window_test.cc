@@ -52,6 +52,32 @@ TEST(MinuteWindow, RefundTakesBackTheChargeOfThatTimeOnce) {
   EXPECT_EQ(window.NextLeave(), kStart + absl::Seconds(1) + kSpan);
 }
 
+TEST(MinuteWindow, CorrectionHitsTheSlotOfItsCharge) {
+  for (const std::int64_t limit : {50, 5000}) {
+    MinuteWindow window(limit, kSpan);
+    window.Charge(kStart, 20);
+    window.Charge(kStart + absl::Seconds(1), 10);
+    EXPECT_TRUE(window.Correct(kStart, 15));
+    EXPECT_TRUE(window.Correct(kStart + absl::Seconds(1), -4));
+    EXPECT_EQ(window.UsedAt(kStart + absl::Seconds(1)), 41);
+    EXPECT_EQ(window.UsedAt(kStart + kSpan), 6);
+    EXPECT_TRUE(window.Correct(kStart, -35));
+    EXPECT_EQ(window.NextLeave(), kStart + absl::Seconds(1) + kSpan);
+    EXPECT_FALSE(window.Correct(kStart, 5));
+  }
+}
+
+TEST(MinuteWindow, SeveralAtOnceFitWhenEnoughHasLeft) {
+  MinuteWindow window(1000, kSpan);
+  window.Charge(kStart, 300);
+  window.Charge(kStart + absl::Seconds(1), 600);
+  const MonoTime now = kStart + absl::Seconds(2);
+  EXPECT_EQ(window.ReadyAt(now, 100), now);
+  EXPECT_EQ(window.ReadyAt(now, 101), kStart + kSpan);
+  EXPECT_EQ(window.ReadyAt(now, 401), kStart + absl::Seconds(1) + kSpan);
+  EXPECT_EQ(window.ReadyAt(now, 1000), kStart + absl::Seconds(1) + kSpan);
+}
+
 TEST(MinuteWindow, RefundOfAChargeThatLeftChangesNothing) {
   MinuteWindow window(5, kSpan);
   window.Charge(kStart);

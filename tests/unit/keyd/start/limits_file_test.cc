@@ -39,7 +39,32 @@ requests_per_day = "unlimited"
   EXPECT_EQ(of("other", "m"), (policy::Limits{20, 250}));
   EXPECT_EQ(of("other", "gemini-2.5-pro"), (policy::Limits{5, 250}));
   EXPECT_EQ(of("my-project", "gemini-2.5-pro"), (policy::Limits{150, 1000}));
-  EXPECT_EQ(of("my-project", "gemini-2.5-flash"), (policy::Limits{20, kLimitMax}));
+  EXPECT_EQ(of("my-project", "gemini-2.5-flash"), (policy::Limits{20, kUnlimited}));
+}
+
+TEST(LimitsFile, TokensAndLimitsOverAllModelsAreRead) {
+  const auto rules = ParseLimits(R"(
+[default]
+input_tokens_per_minute = 1000000
+[tiers.paid.all_models]
+requests_per_minute = 300
+input_tokens_per_day = 50000000000
+[projects.p]
+tier = "paid"
+input_tokens_per_day = "unlimited"
+[projects.p.all_models]
+requests_per_minute = 200
+)",
+                                 "file");
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  EXPECT_EQ(LimitsFor(*rules, {}, "p", "m").limits.input_tokens_per_minute, 1'000'000);
+  EXPECT_EQ(LimitsFor(*rules, {}, "p", "m").limits.input_tokens_per_day, kUnlimited);
+  const auto together = LimitsTogether(*rules, "p");
+  ASSERT_TRUE(together.has_value());
+  EXPECT_EQ(*together, (policy::Limits{200, kUnlimited, kUnlimited, 50'000'000'000}));
+  EXPECT_THAT(Error("[tiers.t.all_models]\nmodels = 5"), HasSubstr("is not known here"));
+  EXPECT_THAT(Error("[default.all_models]\n"), HasSubstr("is not known here"));
+  EXPECT_THAT(Error("[default]\ninput_tokens_per_day = 0"), HasSubstr("from 1 to"));
 }
 
 TEST(LimitsFile, EmptyFileSaysNothing) { EXPECT_TRUE(ParseLimits("", "file").ok()); }

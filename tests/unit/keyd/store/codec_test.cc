@@ -85,10 +85,35 @@ TEST(Codec, WhatMayBeMissingComesBackToo) {
   bucket.learned_day = policy::LearnedLimit{20, absl::FromUnixSeconds(1'700'000'002)};
   const auto back = DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
   ASSERT_TRUE(back.ok()) << back.status();
-  EXPECT_EQ(back->learned_minute->requests, 15);
+  EXPECT_EQ(back->learned_minute->limit, 15);
   EXPECT_EQ(back->learned_minute->at, absl::FromUnixSeconds(1'700'000'001));
-  EXPECT_EQ(back->learned_day->requests, 20);
+  EXPECT_EQ(back->learned_day->limit, 20);
   EXPECT_EQ(back->learned_day->at, absl::FromUnixSeconds(1'700'000'002));
+}
+
+TEST(Codec, TokensComeBackAndMayBeMissing) {
+  BucketRecord bucket = SomeBucket();
+  const auto before = DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
+  ASSERT_TRUE(before.ok()) << before.status();
+  EXPECT_EQ(before->day_tokens, 0);
+  EXPECT_TRUE(before->minute_tokens.empty());
+  bucket.day_tokens = 123'456'789'012;
+  bucket.minute_tokens = {{absl::FromUnixSeconds(1'700'000'000), 250'000},
+                          {absl::FromUnixSeconds(1'700'000'030), 1}};
+  bucket.ahead_tokens = 2'500;
+  bucket.learned_tokens_minute = policy::LearnedLimit{3'000'000, absl::FromUnixSeconds(1)};
+  bucket.learned_tokens_day = policy::LearnedLimit{6'000'000, absl::FromUnixSeconds(2)};
+  const auto back = DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->day_tokens, bucket.day_tokens);
+  ASSERT_EQ(back->minute_tokens.size(), 2u);
+  EXPECT_EQ(back->minute_tokens[1].at, bucket.minute_tokens[1].at);
+  EXPECT_EQ(back->minute_tokens[0].count, 250'000);
+  EXPECT_EQ(back->ahead_tokens, 2'500);
+  EXPECT_EQ(back->learned_tokens_minute->limit, 3'000'000);
+  EXPECT_EQ(back->learned_tokens_minute->at, absl::FromUnixSeconds(1));
+  EXPECT_EQ(back->learned_tokens_day->limit, 6'000'000);
+  EXPECT_EQ(back->learned_tokens_day->at, absl::FromUnixSeconds(2));
 }
 
 TEST(Codec, BucketComesBackWhole) {

@@ -107,6 +107,8 @@ TEST(AdminWire, StatusSurvivesTheWire) {
     if (state != BucketState::kReady) bucket.ready_at = absl::FromUnixSeconds(1'768'507'260);
     bucket.reason = "why";
     bucket.per_minute = {3, 10};
+    bucket.tokens_per_minute = {12'345, 250'000};
+    bucket.tokens_per_day = {54'321, kUnlimited};
     bucket.per_day = {250, 250, LimitSource::kLearned, absl::FromUnixSeconds(1'768'400'123)};
     key.buckets.push_back(bucket);
   }
@@ -150,6 +152,9 @@ TEST(AdminWire, StatusSurvivesTheWire) {
     EXPECT_EQ(got.buckets[i].per_minute.source, LimitSource::kDefault);
     EXPECT_EQ(got.buckets[i].per_day.source, LimitSource::kLearned);
     EXPECT_EQ(got.buckets[i].per_day.learned_at, absl::FromUnixSeconds(1'768'400'123));
+    EXPECT_EQ(got.buckets[i].tokens_per_minute.used, 12'345);
+    EXPECT_EQ(got.buckets[i].tokens_per_minute.limit, 250'000);
+    EXPECT_EQ(got.buckets[i].tokens_per_day.limit, kUnlimited);
   }
 }
 

@@ -1,0 +1,45 @@
+#include "proxy/refusals.h"
+
+#include <gtest/gtest.h>
+
+#include <tuple>
+
+namespace keypool::proxy {
+namespace {
+
+Refusal Of(RefusalReason reason, QuotaWindow window) {
+  Refusal refusal;
+  refusal.reason = reason;
+  refusal.limit = 1000;
+  refusal.window = window;
+  refusal.message = "why";
+  return refusal;
+}
+
+TEST(ForRefusal, WhatIsTooLargeIsTheCallersToMend) {
+  const ErrorAnswer answer = ForRefusal(
+      Of(RefusalReason::kTooLarge, QuotaWindow::kInputTokensPerMinute), "m", absl::Seconds(1));
+  EXPECT_EQ(answer.http_status, 400);
+  EXPECT_EQ(answer.message, "why");
+  EXPECT_FALSE(answer.retry_after.has_value());
+  EXPECT_FALSE(answer.quota.has_value());
+}
+
+TEST(ForRefusal, WindowInTheWayIsNamed) {
+  for (const auto& [window, per_day, tokens] :
+       {std::tuple(QuotaWindow::kRequestsPerMinute, false, false),
+        std::tuple(QuotaWindow::kRequestsPerDay, true, false),
+        std::tuple(QuotaWindow::kInputTokensPerMinute, false, true),
+        std::tuple(QuotaWindow::kInputTokensPerDay, true, true)}) {
+    const ErrorAnswer answer =
+        ForRefusal(Of(RefusalReason::kExhausted, window), "m", absl::Seconds(1));
+    EXPECT_EQ(answer.http_status, 429);
+    ASSERT_TRUE(answer.quota.has_value());
+    EXPECT_EQ(answer.quota->per_day, per_day);
+    EXPECT_EQ(answer.quota->input_tokens, tokens);
+    EXPECT_EQ(answer.quota->limit, 1000);
+  }
+}
+
+}  // namespace
+}  // namespace keypool::proxy
