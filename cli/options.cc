@@ -52,8 +52,9 @@ constexpr char kUsageExamples[] =
     "of UTC. --json and --csv give a row for each day, or with --hourly for each hour.\n"
     "REQUESTS are those sent to Google; 429 and ERRORS (other statuses of 400 and above, or no\n"
     "answer) are among them. CACHED tokens are among INPUT; OUTPUT is without THOUGHTS.\n"
-    "(unmetered) are calls that no model is charged for, (unknown) what no report said, (other)\n"
-    "the names beyond 10,000. Kept for 90 days; the oldest hours become days when room is short.\n";
+    "(unmetered) are calls that no model is charged for, (not found) models that Google does not\n"
+    "know, (unknown) what no report said, (other) the names beyond 10,000. Kept for 90 days; the\n"
+    "oldest hours become days when room is short.\n";
 constexpr char kExplainExamples[] =
     "Examples:\n"
     "  poolctl explain --model gemini-2.5-flash   what a request would get now, and why each key "

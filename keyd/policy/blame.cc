@@ -56,6 +56,20 @@ bool Is429Day(const AnswerFacts& facts) {
 bool Is429Minute(const AnswerFacts& facts) {
   return facts.http_status == 429 && Names(facts, "PerMinute");
 }
+// Of such a window, only the tokens are spent.
+bool OnlyTokens(const AnswerFacts& facts, std::string_view window) {
+  return std::all_of(facts.violations.begin(), facts.violations.end(),
+                     [window](const QuotaViolation& v) {
+                       return v.quota_id.find(window) == std::string::npos ||
+                              v.quota_id.find("InputTokens") != std::string::npos;
+                     });
+}
+bool Is429DayTokens(const AnswerFacts& facts) {
+  return Is429Day(facts) && OnlyTokens(facts, "PerDay");
+}
+bool Is429MinuteTokens(const AnswerFacts& facts) {
+  return Is429Minute(facts) && OnlyTokens(facts, "PerMinute");
+}
 // Bare, or with violations that name no window known here.
 bool Is429(const AnswerFacts& facts) { return facts.http_status == 429; }
 
@@ -132,8 +146,12 @@ constexpr Row kRows[] = {
     {"cache_storage", IsCacheStorage, Blame::kProject, Effect::kNothing, true, NoTime, ""},
     {"429_no_access", Is429NoAccess, Blame::kBucket, Effect::kSpentToday, true, NoTime,
      "Google says the project has no access to this model"},
+    {"429_day_tokens", Is429DayTokens, Blame::kBucket, Effect::kSpentToday, true, NoTime,
+     "Google says the input tokens of the day are spent"},
     {"429_day", Is429Day, Blame::kBucket, Effect::kSpentToday, true, NoTime,
      "Google says the requests of the day are spent"},
+    {"429_minute_tokens", Is429MinuteTokens, Blame::kBucket, Effect::kCoolMinute, true, MinuteDelay,
+     "Google says too many input tokens this minute"},
     {"429_minute", Is429Minute, Blame::kBucket, Effect::kCoolMinute, true, MinuteDelay,
      "Google says too many this minute"},
     {"429_bare", Is429, Blame::kBucket, Effect::kCoolGrowing, true, GrowingDelay,

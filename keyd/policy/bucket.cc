@@ -56,6 +56,7 @@ void Bucket::ApplyLimits(const Moment& m) {
        {&learned_minute_, &learned_day_, &learned_tokens_minute_, &learned_tokens_day_}) {
     if (*learned && m.wall - (*learned)->at >= kLearnedFor) learned->reset();
   }
+  if (alias_ && m.wall - alias_->at >= kLearnedFor) alias_.reset();
   const auto in_force = [](std::int64_t configured, LimitSource source,
                            const std::optional<LearnedLimit>& learned) {
     if (!learned) return configured;
@@ -304,6 +305,7 @@ void Bucket::Reset(Mutations* mutations) {
   learned_day_.reset();
   learned_tokens_minute_.reset();
   learned_tokens_day_.reset();
+  alias_.reset();
   limits_ = configured_.limits;
   meters_.SetLimits(limits_);
   cool_reason_.clear();
@@ -347,6 +349,7 @@ void Bucket::Write(const Moment& m, const Amounts& ahead, Mutations* mutations) 
   }
   record.learned_minute = learned_minute_;
   record.learned_day = learned_day_;
+  record.alias = alias_;
   record.learned_tokens_minute = learned_tokens_minute_;
   record.learned_tokens_day = learned_tokens_day_;
   mutations->push_back(std::move(record));
@@ -364,6 +367,7 @@ void Bucket::Restore(const BucketRecord& record, absl::Time record_day_ends, con
   saved_clock_ = m.clock;
   learned_minute_ = record.learned_minute;
   learned_day_ = record.learned_day;
+  alias_ = record.alias;
   learned_tokens_minute_ = record.learned_tokens_minute;
   learned_tokens_day_ = record.learned_tokens_day;
   ApplyLimits(m);

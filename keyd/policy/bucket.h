@@ -98,13 +98,19 @@ class Bucket {
   bool HasLearned() const {
     return learned_minute_ || learned_day_ || learned_tokens_minute_ || learned_tokens_day_;
   }
+  // Google counts the model under another name, as it has told in this project.
+  void SetAlias(std::optional<LearnedAlias> alias, const Moment& m, Mutations* mutations) {
+    alias_ = std::move(alias);
+    Write(m, {}, mutations);
+  }
+  const std::optional<LearnedAlias>& alias() const { return alias_; }
   // When the cooldown ends; a time that has passed when there is none.
   MonoTime cool_until() const { return cool_until_; }
 
   // Forgets counts and cooldowns. Refunds of charges from before it are ignored.
   void Reset(Mutations* mutations);
   // Not even a limit that was learned.
-  bool HoldsNothing(const Moment& m) const { return CountsNothing(m) && !HasLearned(); }
+  bool HoldsNothing(const Moment& m) const { return CountsNothing(m) && !HasLearned() && !alias_; }
   bool CountsNothing(const Moment& m) const;
   // Takes its record out of the store.
   void Erase(Mutations* mutations);
@@ -152,6 +158,7 @@ class Bucket {
   Project* project_;
   Model* model_;
   ConfiguredLimits configured_;
+  std::optional<LearnedAlias> alias_;
   std::optional<LearnedLimit> learned_minute_, learned_day_;
   std::optional<LearnedLimit> learned_tokens_minute_, learned_tokens_day_;
   Limits limits_;  // in force

@@ -45,7 +45,8 @@ struct Model {
   Cause overload_cause;            // of its present pause
   std::uint64_t last_used = 0;     // number of the pool's grant
   UsagePlace usage;
-  Calibration calibration;  // of estimates of its tokens
+  std::optional<LearnedAlias> alias;  // its buckets are another model's
+  Calibration calibration;            // of estimates of its tokens
   // No project may take a larger request, by the operator's word; 0: not asked for yet.
   std::int64_t largest_configured = 0;
 

@@ -65,7 +65,7 @@ std::optional<Refusal> Pool::State::HeldBack(const Model& model, const Moment& m
 
 Model* Pool::State::ModelOf(const AcquireCommand& command, const Moment& m, Mutations* mutations) {
   if (command.kind == Kind::kUnmetered) return models.unmetered();
-  if (Model* model = models.Find(command.model)) return model;
+  if (Model* model = models.Find(command.model)) return Counted(model, m, mutations);
   return models.Make(command.model, m, mutations);
 }
 

@@ -63,6 +63,12 @@ void Pool::State::NoteCooldown(const Verdict& verdict, const Subject& subject,
   events.Add(std::move(event), m.wall);
 }
 
+void Pool::State::NoteAlias(const Bucket& bucket, const Moment& m) {
+  PoolEvent event = About(EventKind::kLimitLearned, bucket);
+  event.text = absl::StrCat("Google counts it as model ", bucket.alias()->model);
+  events.Add(std::move(event), m.wall);
+}
+
 // One event for a project, however many keys it has.
 void Pool::State::NoteRest(KeyEntry* key, const Verdict& verdict, const Moment& m) {
   key->rest_cause = {verdict.row, m.wall};

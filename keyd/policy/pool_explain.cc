@@ -177,6 +177,7 @@ absl::StatusOr<Explanation> Pool::Explain(const ExplainQuery& query, const Now& 
   Model unused;  // stands for one that was never asked for
   unused.name = query.model;
   const Model* known = state.models.Find(query.model);
+  if (known != nullptr && known->alias) known = state.models.Find(known->alias->model);
   const Model& model = known ? *known : unused;
   const State::Chosen chosen = state.WouldChoose(model, m);
 

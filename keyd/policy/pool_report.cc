@@ -31,7 +31,8 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
     if (command.sent) state.ApplyValidation(verdict, ended->lease, m, mutations);
   } else if (command.sent) {
     if (ended->lease.charge) state.SettleTokens(command, verdict, ended->lease, m, mutations);
-    state.ApplyVerdict(verdict, {ended->lease.key, bucket, &ended->lease}, m, mutations);
+    Bucket* blamed = state.BucketToBlame(command, bucket, m, mutations);
+    state.ApplyVerdict(verdict, {ended->lease.key, blamed, &ended->lease}, m, mutations);
   } else if (ended->lease.charge) {
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
     state.PutCounted(bucket, m);

@@ -134,7 +134,10 @@ absl::Status Pool::State::RestoreBuckets(const std::vector<BucketRecord>& record
     if (bucket->SpentToday(m)) model->spent_day = m.today;
     model->Busy(m.mono + span);
     model->Busy(bucket->cool_until());
-    if (bucket->HasLearned()) model->Busy(m.mono + kLearnedFor);
+    if (bucket->HasLearned() || bucket->alias()) model->Busy(m.mono + kLearnedFor);
+    if (bucket->alias() && (!model->alias || model->alias->at < bucket->alias()->at)) {
+      model->alias = bucket->alias();
+    }
     PutCounted(bucket, m);
   }
   const std::vector<Model*> all = models.all();

@@ -97,8 +97,19 @@ struct Pool::State {
                   Mutations* mutations);
   bool MakeLeaseRoom(const Moment& m, Mutations* mutations);
 
+  // --- pool_alias.cc
+  // Whose buckets count requests for `asked`.
+  Model* Counted(Model* asked, const Moment& m, Mutations* mutations);
+  // Of which a 429 tells: not `bucket`, which the lease was charged to, when Google names another
+  // model. Remembers that.
+  Bucket* BucketToBlame(const ReportCommand& command, Bucket* bucket, const Moment& m,
+                        Mutations* mutations);
+  Bucket* BucketOf(Model& model, Project* project, const Moment& m);
+  void ForgetAlias(Model* model, const Moment& m, Mutations* mutations);
+  void NoteAlias(const Bucket& bucket, const Moment& m);
+
   // --- pool_wait.cc
-  Model* ExistingModelOf(const AcquireCommand& command) const;
+  Model* ExistingModelOf(const AcquireCommand& command, const Moment& m, Mutations* mutations);
   Refusal RefuseForNow(Model& model, const AcquireCommand& command, const Moment& m) const;
   void Hold(Model* model, const AcquireCommand& command, std::uint64_t ticket, const Moment& m);
   std::optional<Waiting> TakeHeld(std::uint64_t ticket);

@@ -60,7 +60,7 @@ void Pool::State::Sweep(Model& model, const Moment& m, int* budget, Mutations* m
       bucket->Erase(mutations);
     } else if (bucket->SavedBeforeStep(m)) {
       bucket->Save(m, mutations);
-    } else if (bucket->UsedToday(m) == 0 && !bucket->HasLearned()) {
+    } else if (bucket->UsedToday(m) == 0 && !bucket->HasLearned() && !bucket->alias()) {
       model.sweep_again = true;  // holds something that passes before the day does
     }
   }

@@ -9,6 +9,7 @@ namespace keypool::policy {
 namespace {
 
 constexpr std::string_view kUnmetered = "(unmetered)";
+constexpr std::string_view kNotFound = "(not found)";
 constexpr std::string_view kUnknown = "(unknown)";
 constexpr int kTooManyRequests = 429;
 constexpr int kFirstError = 400;
@@ -46,6 +47,11 @@ class KeyName {
   const char* end_;
 };
 
+// Names that callers make up must not take the places of models that there are.
+bool IsInvented(const ReportCommand& report) {
+  return report.facts.message == MessageClass::kModelNotFound;
+}
+
 std::string_view ClientName(const ReportCommand& report) {
   return report.client.empty() ? kUnknown : std::string_view(report.client);
 }
@@ -60,8 +66,12 @@ void Pool::State::CountUsage(const ReportCommand& command, const Lease& lease, c
   usage.Follow(m.wall);
   usage.Add(UsageDimension::kKey, KeyName(lease.key).text(), counts, nullptr);
   usage.Add(UsageDimension::kProject, project->id.value(), counts, &project->usage);
-  usage.Add(UsageDimension::kModel, model->metered ? std::string_view(model->name) : kUnmetered,
-            counts, &model->usage);
+  if (IsInvented(command)) {
+    usage.Add(UsageDimension::kModel, kNotFound, counts, nullptr);
+  } else {
+    usage.Add(UsageDimension::kModel, model->metered ? std::string_view(model->name) : kUnmetered,
+              counts, &model->usage);
+  }
   usage.Add(UsageDimension::kClient, ClientName(command), counts, nullptr);
 }
 
@@ -75,8 +85,10 @@ void Pool::State::CountUsageElsewhere(const ReportCommand& command, const Moment
   usage.Add(UsageDimension::kKey, KeyName(command.key).text(), counts, nullptr);
   usage.Add(UsageDimension::kProject, key ? std::string_view(key->project->id.value()) : kUnknown,
             counts, nullptr);
-  usage.Add(UsageDimension::kModel,
-            command.model.empty() ? kUnmetered : std::string_view(command.model), counts, nullptr);
+  const std::string_view model = IsInvented(command)     ? kNotFound
+                                 : command.model.empty() ? kUnmetered
+                                                         : std::string_view(command.model);
+  usage.Add(UsageDimension::kModel, model, counts, nullptr);
   usage.Add(UsageDimension::kClient, ClientName(command), counts, nullptr);
 }
 

@@ -46,7 +46,7 @@ std::optional<AcquireReply> Pool::ApplyOrHold(const AcquireCommand& command, std
                                               Mutations* mutations) {
   State& state = *state_;
   const Moment m = state.Observe(now);
-  Model* model = state.ExistingModelOf(command);
+  Model* model = state.ExistingModelOf(command, m, mutations);
   // Who comes later is served later, even when something is free by now.
   const bool others_wait = model != nullptr && !model->waiting.empty();
   AcquireReply reply = others_wait ? AcquireReply(state.RefuseForNow(*model, command, m))
@@ -92,8 +92,11 @@ MonoTime Pool::NextWaitingDue() const {
 
 std::size_t Pool::Held() const { return state_->held.size(); }
 
-Model* Pool::State::ExistingModelOf(const AcquireCommand& command) const {
-  return command.kind == Kind::kUnmetered ? models.unmetered() : models.Find(command.model);
+Model* Pool::State::ExistingModelOf(const AcquireCommand& command, const Moment& m,
+                                    Mutations* mutations) {
+  if (command.kind == Kind::kUnmetered) return models.unmetered();
+  Model* asked = models.Find(command.model);
+  return asked == nullptr ? nullptr : Counted(asked, m, mutations);
 }
 
 // As an Acquire that nothing is left for.

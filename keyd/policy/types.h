@@ -71,6 +71,12 @@ struct LearnedLimit {
   absl::Time at;  // when it was last told
 };
 
+// Another model, under whose name Google counts this one.
+struct LearnedAlias {
+  std::string model;
+  absl::Time at;  // when it was last told
+};
+
 // Quota state of one (project, model) as the store has it. It never says less than what was
 // granted: counts include a block that may not have been granted yet (`ahead`).
 struct BucketRecord {
@@ -96,6 +102,7 @@ struct BucketRecord {
   std::int64_t ahead_tokens = 0;
   std::optional<LearnedLimit> learned_tokens_minute = std::nullopt;
   std::optional<LearnedLimit> learned_tokens_day = std::nullopt;
+  std::optional<LearnedAlias> alias = std::nullopt;  // of the model, told in this project
 };
 
 // The next id to hand out, so that ids of removed keys stay unused.

@@ -57,7 +57,9 @@ enum : std::uint8_t {
   kLearnedTokensMinuteAt = 17,
   kLearnedTokensDay = 18,
   kLearnedTokensDayAt = 19,
-  kLastKnown = kLearnedTokensDayAt,
+  kAlias = 20,
+  kAliasAt = 21,
+  kLastKnown = kAliasAt,
 };
 }
 namespace pool_tag {
@@ -231,6 +233,10 @@ void EncodeBucket(const BucketRecord& record, std::string* out) {
   if (record.ahead_tokens != 0) fields.Int(bucket_tag::kAheadTokens, record.ahead_tokens);
   WriteLearned(record.learned_tokens_minute, bucket_tag::kLearnedTokensMinute, &fields);
   WriteLearned(record.learned_tokens_day, bucket_tag::kLearnedTokensDay, &fields);
+  if (record.alias) {
+    fields.Bytes(bucket_tag::kAlias, record.alias->model);
+    fields.Time(bucket_tag::kAliasAt, record.alias->at);
+  }
   fields.Finish();
 }
 
@@ -307,6 +313,10 @@ absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_vie
         return PutLearned(field, &record.learned_day);
       case bucket_tag::kLearnedDayAt:
         return record.learned_day && Put(field, &record.learned_day->at);
+      case bucket_tag::kAlias:
+        return Put(field, &record.alias.emplace().model);
+      case bucket_tag::kAliasAt:
+        return record.alias && Put(field, &record.alias->at);
     }
     return PutTokens(field, &record);
   };

@@ -219,6 +219,16 @@ TEST_F(Stream, AnErrorInsideIsPassedOnUnchangedAndCoolsTheBucket) {
     EXPECT_TRUE(answer.complete);
     EXPECT_THAT(answer.body,
                 testing::AllOf(testing::StartsWith("data: {"), testing::EndsWith(raw)));
+    // The report is on its way while the client reads the end.
+    AdminCalls admin(cluster_->keyd_address());
+    EXPECT_TRUE(WaitUntil([&] {
+      const absl::StatusOr<PoolStatus> status = admin.Status();
+      if (!status.ok()) return false;
+      for (const BucketStatus& bucket : status->keys.at(0).buckets) {
+        if (bucket.model == model) return bucket.state == BucketState::kCooling;
+      }
+      return false;
+    }));
     const Answer next = Fetch(cluster_->proxy_port(), request);
     EXPECT_EQ(next.status, 429) << model;
     EXPECT_THAT(next.body, HasSubstr("PerDay"));

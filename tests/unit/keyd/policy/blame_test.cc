@@ -80,6 +80,18 @@ TEST(Blame, RowMinuteBelievesNoAbsurdDelay) {
             kDelayMax + kDelayMargin);
 }
 
+TEST(Blame, RowsOfTokensSayThatItIsTokens) {
+  const char day[] = "GenerateContentInputTokensPerModelPerDay-FreeTier";
+  const char minute[] = "GenerateContentPaidTierInputTokensPerModelPerMinute";
+  ExpectVerdict(Answer(429, {day, minute}), {"429_day_tokens", Blame::kBucket, Effect::kSpentToday,
+                                             true, absl::ZeroDuration()});
+  ExpectVerdict(Answer(429, {minute}, absl::Seconds(7)),
+                {"429_minute_tokens", Blame::kBucket, Effect::kCoolMinute, true, absl::Seconds(8)});
+  // Requests are spent too.
+  ExpectVerdict(Answer(429, {day, kDay}),
+                {"429_day", Blame::kBucket, Effect::kSpentToday, true, absl::ZeroDuration()});
+}
+
 TEST(Blame, RowBareCoolsShortlyAndGrows) {
   const Expected expected = {"429_bare", Blame::kBucket, Effect::kCoolGrowing, true,
                              absl::Seconds(2)};

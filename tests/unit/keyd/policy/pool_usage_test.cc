@@ -72,6 +72,15 @@ TEST_F(PoolUsage, UnmeteredCallsCountUnderANameOfTheirOwn) {
   EXPECT_THAT(Usage(kModel), ElementsAre("(unmetered) 1/0/0 100/40/7/3"));
 }
 
+TEST_F(PoolUsage, NamesThatCallersMakeUpTakeNoPlace) {
+  for (const char* name : {"made-up-1", "made-up-2"}) {
+    ReportCommand report = Told(Granted(Metered(name)), 404);
+    report.facts.message = MessageClass::kModelNotFound;
+    Apply(report);
+  }
+  EXPECT_THAT(Usage(kModel), ElementsAre("(not found) 2/0/2 200/80/14/6"));
+}
+
 TEST_F(PoolUsage, UnsentAndRepeatedReportsCountNothing) {
   ReportUnsent(Granted());
   EXPECT_THAT(Usage(kKey), IsEmpty());

@@ -82,12 +82,16 @@ TEST(Codec, WhatMayBeMissingComesBackToo) {
   EXPECT_FALSE(
       DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket))->learned_day.has_value());
   bucket.learned_minute = policy::LearnedLimit{15, absl::FromUnixSeconds(1'700'000'001)};
+  bucket.alias = policy::LearnedAlias{"gemini-2.5-flash", absl::FromUnixSeconds(1'700'000'003)};
   bucket.learned_day = policy::LearnedLimit{20, absl::FromUnixSeconds(1'700'000'002)};
   const auto back = DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket));
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(back->learned_minute->limit, 15);
   EXPECT_EQ(back->learned_minute->at, absl::FromUnixSeconds(1'700'000'001));
   EXPECT_EQ(back->learned_day->limit, 20);
+  ASSERT_TRUE(back->alias.has_value());
+  EXPECT_EQ(back->alias->model, "gemini-2.5-flash");
+  EXPECT_EQ(back->alias->at, absl::FromUnixSeconds(1'700'000'003));
   EXPECT_EQ(back->learned_day->at, absl::FromUnixSeconds(1'700'000'002));
 }
 
