@@ -167,11 +167,14 @@ Refusal Pool::State::RefuseAsTooLarge(const Model& model, std::int64_t tokens) c
     largest = std::max(largest, Capacity{model.largest_configured, fresh.window});
   }
   const bool per_day = largest.window == QuotaWindow::kInputTokensPerDay;
-  Refusal refusal =
-      Because(RefusalReason::kTooLarge,
-              absl::StrCat("The request has about ", tokens, " input tokens", ForModel(model),
-                           ", and no project of the pool may take more than ", largest.tokens,
-                           " a ", per_day ? "day" : "minute", "; make it smaller."));
+  Refusal refusal = Because(
+      RefusalReason::kTooLarge,
+      absl::StrCat("The request has about ", tokens, " input tokens", ForModel(model),
+                   ", and no project of the pool may take more than ", largest.tokens, " a ",
+                   per_day ? "day; make it smaller, or raise input_tokens_per_day in LIMITS_FILE "
+                           : "minute; make it smaller, or raise DEFAULT_TPM_LIMIT or "
+                             "input_tokens_per_minute in LIMITS_FILE ",
+                   "if Google allows the projects more."));
   refusal.limit = largest.tokens;
   refusal.window = largest.window;
   return refusal;
