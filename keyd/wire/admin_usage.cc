@@ -19,7 +19,7 @@ namespace {
 constexpr std::int64_t kDaysDefault = UsageQuery().days;
 constexpr std::size_t kNameBytesMax = 1024;  // longer than any
 constexpr absl::CivilDay kDayZero(1970, 1, 1);
-constexpr std::int64_t kWholeDay = UsageRow::Place().hour;
+const std::int64_t kWholeDay = UsageRow::Place().hour;
 constexpr std::int64_t kHourSeconds = 3600;
 
 absl::Status Invalid(std::string_view field, std::string_view rule) {
