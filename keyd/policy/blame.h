@@ -81,9 +81,9 @@ inline constexpr absl::Duration kProbeEvery = absl::Seconds(2);
 inline constexpr absl::Duration kKeyRestFirst = absl::Hours(1);
 inline constexpr absl::Duration kCreditRestFirst = absl::Minutes(10);
 inline constexpr absl::Duration kRestMax = absl::Hours(24);
-// So many projects that are told 429 without a reason within so long: it is not the projects.
 // How long a limit that Google told is believed without being told again.
 inline constexpr absl::Duration kLearnedFor = absl::Hours(7 * 24);
+// So many projects that are told 429 without a reason within so long: it is not the projects.
 inline constexpr int kThrottledProjects = 3;
 inline constexpr absl::Duration kThrottledWithin = absl::Seconds(5);
 

@@ -92,14 +92,4 @@ void Selector::BeginDay() {
   spent_.clear();
 }
 
-std::optional<MonoTime> Selector::FirstWaiting() const {
-  if (waiting_.empty()) return std::nullopt;
-  return waiting_.begin()->at;
-}
-
-std::optional<MonoTime> Selector::FirstSpent() const {
-  if (spent_.empty()) return std::nullopt;
-  return spent_.begin()->at;
-}
-
 }  // namespace keypool::policy

@@ -110,12 +110,6 @@ class Selector {
   // The day turned: those who are spent are due.
   void BeginDay();
 
-  // The first time a waiting one can take a request; of the spent ones, but for the day.
-  std::optional<MonoTime> FirstWaiting() const;
-  std::optional<MonoTime> FirstSpent() const;
-  Bucket* FirstWaitingBucket() const {
-    return waiting_.empty() ? nullptr : waiting_.begin()->bucket;
-  }
   std::size_t spent() const { return spent_.size() + spent_before_.size(); }
 
   struct TimeEntry {

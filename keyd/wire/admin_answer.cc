@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/errors.h"
 #include "keyd/wire/text.h"
 #include "keyd/wire/timestamp.h"
 
@@ -15,12 +16,6 @@ namespace {
 
 // Longer than any text that keyd makes for these fields.
 constexpr std::size_t kTextBytesMax = 1024;
-
-absl::Status NotUnderstood(std::string_view field) {
-  return absl::InternalError(
-      absl::StrCat("keyd's answer is not understood: ", ToAbsl(field),
-                   "; keyd and this program are of versions that do not fit"));
-}
 
 std::uint64_t NotNegative(std::int64_t v) {
   return static_cast<std::uint64_t>(std::max<std::int64_t>(0, v));

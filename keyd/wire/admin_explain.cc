@@ -10,6 +10,7 @@
 #include "keyd/base/lease.h"
 #include "keyd/base/status.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/errors.h"
 #include "keyd/wire/text.h"
 #include "keyd/wire/timestamp.h"
 
@@ -18,16 +19,6 @@ namespace {
 
 // Longer than any text that keyd makes for these fields.
 constexpr std::size_t kTextBytesMax = 1024;
-
-absl::Status Invalid(std::string_view field, std::string_view rule) {
-  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", ToAbsl(rule)));
-}
-
-absl::Status NotUnderstood(std::string_view field) {
-  return absl::InternalError(
-      absl::StrCat("keyd's answer is not understood: ", ToAbsl(field),
-                   "; keyd and this program are of versions that do not fit"));
-}
 
 // The enums of the wire are those of base, one higher: 0 is UNSPECIFIED there.
 template <class Wire, class Base>

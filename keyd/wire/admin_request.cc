@@ -9,14 +9,11 @@
 #include "keyd/base/lease.h"
 #include "keyd/base/status.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/errors.h"
 #include "keyd/wire/text.h"
 
 namespace keypool::wire {
 namespace {
-
-absl::Status Invalid(std::string_view field, std::string_view rule) {
-  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", ToAbsl(rule)));
-}
 
 // The text is not repeated: somebody may have pasted a secret where the id belongs.
 absl::StatusOr<KeyId> DecodeKeyId(std::string_view text) {

@@ -11,6 +11,7 @@
 #include "absl/time/civil_time.h"
 #include "keyd/base/status.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/errors.h"
 #include "keyd/wire/text.h"
 
 namespace keypool::wire {
@@ -21,16 +22,6 @@ constexpr std::size_t kNameBytesMax = 1024;  // longer than any
 constexpr absl::CivilDay kDayZero(1970, 1, 1);
 const std::int64_t kWholeDay = UsageRow::Place().hour;
 constexpr std::int64_t kHourSeconds = 3600;
-
-absl::Status Invalid(std::string_view field, std::string_view rule) {
-  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", ToAbsl(rule)));
-}
-
-absl::Status NotUnderstood(std::string_view field) {
-  return absl::InternalError(
-      absl::StrCat("keyd's answer is not understood: ", ToAbsl(field),
-                   "; keyd and this program are of versions that do not fit"));
-}
 
 // "DAY HOUR NAME". Callers do not look into it.
 std::string TokenOf(const UsageRow::Place& place) {

@@ -6,17 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "keyd/wire/errors.h"
 #include "keyd/wire/lease_wire.h"
 #include "keyd/wire/text.h"
 
 namespace keypool::wire {
 namespace {
-
-absl::Status NotUnderstood(std::string_view field) {
-  return absl::InternalError(
-      absl::StrCat("keyd's answer is not understood: ", ToAbsl(field),
-                   "; keyd and this program are of versions that do not fit"));
-}
 
 std::uint32_t Milliseconds32(absl::Duration d) {
   constexpr std::int64_t max = std::numeric_limits<std::uint32_t>::max();

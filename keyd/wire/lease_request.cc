@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "keyd/wire/errors.h"
 #include "keyd/wire/lease_wire.h"
 #include "keyd/wire/text.h"
 
@@ -17,10 +18,6 @@ static_assert(static_cast<int>(MessageClass::kHtmlPage) == v1::MESSAGE_CLASS_HTM
 static_assert(static_cast<int>(MessageClass::kNoCredentials) == v1::MESSAGE_CLASS_NO_CREDENTIALS);
 static_assert(static_cast<int>(kMessageClassLast) == v1::MESSAGE_CLASS_QUOTA_EXCEEDED);
 static_assert(static_cast<int>(kMessageClassLast) == v1::MessageClass_MAX);
-
-absl::Status Invalid(std::string_view field, std::string_view rule) {
-  return absl::InvalidArgumentError(absl::StrCat(ToAbsl(field), ": ", ToAbsl(rule)));
-}
 
 absl::Status CheckModel(std::string_view model, bool may_be_empty) {
   if (model.size() > kModelBytesMax) return Invalid("model", "at most 128 bytes");
