@@ -47,8 +47,10 @@ LeaseStock* LeaseClient::Stock(const AcquireCommand& command) {
 AcquireWait::AcquireWait(LeaseClient& leases, client::AcquireOptions options, Wakeup* wakeup)
     : leases_(leases), wakeup_(wakeup), previous_(options.previous) {
   const AcquireCommand& command = options.command;
-  const bool plain = command.kind != Kind::kValidation && !previous_.has_value() &&
-                     command.exclude_keys.empty() && command.exclude_projects.empty() &&
+  const bool anywhere = command.exclude_keys.empty() && command.exclude_projects.empty() &&
+                        command.resources.empty() && command.project.value().empty() &&
+                        !command.after_project.has_value();
+  const bool plain = command.kind != Kind::kValidation && !previous_.has_value() && anywhere &&
                      command.wait_up_to == absl::ZeroDuration() &&
                      command.input_tokens <= LeaseStock::kTokensMax;
   if (plain) stock_ = leases_.Stock(command);

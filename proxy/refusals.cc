@@ -32,8 +32,11 @@ ErrorAnswer::Quota QuotaOf(const Refusal& refusal, std::string_view model) {
 }  // namespace
 
 ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least) {
-  // Waiting does not help: it is the caller's to make it smaller.
-  if (refusal.reason == RefusalReason::kTooLarge) return Make(400, refusal.message);
+  // Waiting does not help: it is the caller's to change the request.
+  if (refusal.reason == RefusalReason::kTooLarge ||
+      refusal.reason == RefusalReason::kResourcesApart) {
+    return Make(400, refusal.message);
+  }
   const bool quota =
       refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
   ErrorAnswer answer = Make(quota ? 429 : 503, refusal.message);

@@ -17,6 +17,9 @@ inline constexpr std::size_t kModelBytesMax = 128;
 inline constexpr std::size_t kExcludedMax = 64;  // of keys, and of projects, in one Acquire
 inline constexpr std::size_t kClientBytesMax = 64;
 inline constexpr absl::Duration kWaitMax = absl::Minutes(10);
+inline constexpr std::size_t kResourcesMax = 64;  // in one Acquire, and in one Report
+inline constexpr std::size_t kResourceBytesMax = 256;
+inline constexpr absl::Duration kResourceTimeMax = absl::Hours(24 * 400);
 
 enum class Kind {
   kMetered,
@@ -35,6 +38,14 @@ struct AcquireCommand {
   std::string client = {};
   // How long the answer may be held back when nothing can be granted at once; 0 to kWaitMax.
   absl::Duration wait_up_to = absl::ZeroDuration();
+  // What the request names that lives in one project ("files/abc"): only that one can serve it.
+  // Names that keyd does not know pin nothing.
+  std::vector<std::string> resources = {};
+  // Not empty: this project alone may serve it, whatever it names.
+  ProjectId project = {};
+  // Set: the first project behind this one, in the order of ids, with an active key; empty for the
+  // first of all. Whatever the request names.
+  std::optional<ProjectId> after_project = std::nullopt;
 };
 
 struct Grant {
@@ -43,6 +54,7 @@ struct Grant {
   SecretPtr secret;
   ProjectId project;
   absl::Duration waited = absl::ZeroDuration();  // how long the answer was held back
+  bool owns = false;  // a resource that the request names lives in the project
 };
 
 enum class RefusalReason {
@@ -55,6 +67,9 @@ enum class RefusalReason {
   kModelOverloaded,
   kSourceThrottled,
   kTooLarge,
+  kResourcesApart,    // it names resources of two projects
+  kOwnerUnavailable,  // the project that it is pinned to has no active key
+  kNoMoreProjects,    // behind after_project
 };
 
 enum class QuotaWindow {
@@ -130,6 +145,13 @@ struct TokenUsage {
   friend bool operator==(const TokenUsage&, const TokenUsage&) = default;
 };
 
+// What an answer shows to live in the project of its lease.
+struct ResourceNote {
+  std::string name;
+  absl::Duration time_to_live;  // at most kResourceTimeMax; 0: it is gone
+  friend bool operator==(const ResourceNote&, const ResourceNote&) = default;
+};
+
 struct ReportCommand {
   LeaseId lease;
   Epoch epoch;
@@ -143,6 +165,7 @@ struct ReportCommand {
   // The model that Google says has answered; empty when it does not say.
   std::string model_version = {};
   std::string client = {};  // as in the AcquireCommand
+  std::vector<ResourceNote> resources = {};
 };
 
 enum class Settled { kNow, kLate, kDuplicate, kOtherEpoch };

@@ -196,7 +196,8 @@ AcquireResult Session::Accept(wire::AcquireAnswer answer, MonoTime queued_at) co
                     granted.grant.key,
                     std::move(granted.grant.secret),
                     std::move(granted.grant.project),
-                    queued_at + granted.grant.waited + granted.send_by};
+                    queued_at + granted.grant.waited + granted.send_by,
+                    granted.grant.owns};
 }
 
 void Session::CollectBroken(const Inbox::Breakage& breakage) {

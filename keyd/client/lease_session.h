@@ -29,7 +29,8 @@ struct LeaseGrant {
   KeyId key;
   SecretPtr secret;
   ProjectId project;
-  MonoTime send_by;  // on this process's monotonic clock
+  MonoTime send_by;   // on this process's monotonic clock
+  bool owns = false;  // a resource that the request names lives in the project
 };
 
 using AcquireResult = std::variant<LeaseGrant, Refusal>;

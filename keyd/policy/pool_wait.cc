@@ -28,6 +28,9 @@ bool Passes(const Refusal& refusal) {
     case RefusalReason::kNotRetryable:
     case RefusalReason::kLimitReached:
     case RefusalReason::kTooLarge:
+    case RefusalReason::kResourcesApart:
+    case RefusalReason::kOwnerUnavailable:
+    case RefusalReason::kNoMoreProjects:
       break;
   }
   return false;

@@ -38,6 +38,12 @@ v1::Refused::Reason EncodeReason(RefusalReason reason) {
       return v1::Refused::REASON_SOURCE_THROTTLED;
     case RefusalReason::kTooLarge:
       return v1::Refused::REASON_TOO_LARGE;
+    case RefusalReason::kResourcesApart:
+      return v1::Refused::REASON_RESOURCES_APART;
+    case RefusalReason::kOwnerUnavailable:
+      return v1::Refused::REASON_OWNER_UNAVAILABLE;
+    case RefusalReason::kNoMoreProjects:
+      return v1::Refused::REASON_NO_MORE_PROJECTS;
   }
   return v1::Refused::REASON_UNSPECIFIED;
 }
@@ -62,6 +68,12 @@ std::optional<RefusalReason> DecodeReason(v1::Refused::Reason reason) {
       return RefusalReason::kSourceThrottled;
     case v1::Refused::REASON_TOO_LARGE:
       return RefusalReason::kTooLarge;
+    case v1::Refused::REASON_RESOURCES_APART:
+      return RefusalReason::kResourcesApart;
+    case v1::Refused::REASON_OWNER_UNAVAILABLE:
+      return RefusalReason::kOwnerUnavailable;
+    case v1::Refused::REASON_NO_MORE_PROJECTS:
+      return RefusalReason::kNoMoreProjects;
     default:
       return std::nullopt;
   }
@@ -104,6 +116,7 @@ void EncodeGrant(const Grant& grant, const GrantTerms& terms, v1::Granted* out) 
   out->set_send_by_ms(Milliseconds32(terms.send_by));
   if (grant.waited > absl::ZeroDuration()) out->set_waited_ms(Milliseconds32(grant.waited));
   out->set_time_to_live_ms(Milliseconds32(terms.time_to_live));
+  out->set_owns(grant.owns);
 }
 
 void EncodeRefusal(const Refusal& refusal, v1::Refused* out) {
@@ -127,8 +140,12 @@ absl::StatusOr<Granted> DecodeGrant(const v1::Granted& in) {
   if (in.epoch() == 0) return NotUnderstood("granted.epoch");
   if (in.secret().empty()) return NotUnderstood("granted.secret");
   Granted granted;
-  granted.grant = {LeaseId(in.lease_id()), *key, std::make_shared<const Secret>(in.secret()),
-                   ProjectId(in.project_id()), absl::Milliseconds(in.waited_ms())};
+  granted.grant = {LeaseId(in.lease_id()),
+                   *key,
+                   std::make_shared<const Secret>(in.secret()),
+                   ProjectId(in.project_id()),
+                   absl::Milliseconds(in.waited_ms()),
+                   in.owns()};
   granted.epoch = Epoch(in.epoch());
   granted.send_by = absl::Milliseconds(in.send_by_ms());
   granted.time_to_live = absl::Milliseconds(in.time_to_live_ms());

@@ -33,6 +33,12 @@ bool IsProject(std::string_view text) {
   return text.size() > 1 && text[0] == '~' && ParseKeyId(text.substr(1)).has_value();
 }
 
+// Nothing, or the id of a project.
+absl::Status CheckProject(std::string_view field, std::string_view text) {
+  if (text.empty() || IsProject(text)) return absl::OkStatus();
+  return Invalid(field, "not a project id");
+}
+
 std::int64_t ToInt64(std::uint64_t v) {
   constexpr std::uint64_t max = std::numeric_limits<std::int64_t>::max();
   return static_cast<std::int64_t>(std::min(v, max));
@@ -115,6 +121,14 @@ TokenUsage DecodeUsage(const v1::TokenUsage& in) {
           ToTokens(in.thought_tokens())};
 }
 
+absl::Status CheckResource(std::string_view name) {
+  if (name.empty() || name.size() > kResourceBytesMax) {
+    return Invalid("resources", "names of 1 to 256 bytes");
+  }
+  if (HasControlByte(name)) return Invalid("resources", "no control characters");
+  return absl::OkStatus();
+}
+
 absl::Status CheckClient(std::string_view client) {
   if (client.size() > kClientBytesMax) return Invalid("client", "at most 64 bytes");
   if (HasControlByte(client)) return Invalid("client", "no control characters");
@@ -161,6 +175,48 @@ absl::StatusOr<AnswerFacts> DecodeFacts(const v1::AnswerFacts& in) {
   return facts;
 }
 
+// Which project is to serve it.
+absl::Status DecodePlace(const v1::AcquireRequest& in, AcquireCommand* command) {
+  if (in.resources_size() > static_cast<int>(kResourcesMax)) {
+    return Invalid("resources", "at most 64");
+  }
+  for (const std::string& name : in.resources()) {
+    KP_RETURN_IF_ERROR(CheckResource(name));
+    command->resources.push_back(name);
+  }
+  KP_RETURN_IF_ERROR(CheckProject("project_id", in.project_id()));
+  command->project = ProjectId(in.project_id());
+  if (in.has_after_project_id()) {
+    KP_RETURN_IF_ERROR(CheckProject("after_project_id", in.after_project_id()));
+    command->after_project.emplace(in.after_project_id());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DecodeNotes(const v1::ReportRequest& in, ReportCommand* command) {
+  if (in.resources_size() > static_cast<int>(kResourcesMax)) {
+    return Invalid("resources", "at most 64");
+  }
+  for (const v1::ResourceNote& note : in.resources()) {
+    KP_RETURN_IF_ERROR(CheckResource(note.name()));
+    command->resources.push_back(
+        {note.name(),
+         std::min(absl::Milliseconds(ToInt64(note.time_to_live_ms())), kResourceTimeMax)});
+  }
+  return absl::OkStatus();
+}
+
+void EncodeNotes(const ReportCommand& command, v1::ReportRequest* out) {
+  for (const ResourceNote& note : command.resources) {
+    if (out->resources_size() == static_cast<int>(kResourcesMax)) break;
+    // A name that is not whole would be another one.
+    if (!IsUtf8(note.name) || !CheckResource(note.name).ok()) continue;
+    v1::ResourceNote* to = out->add_resources();
+    to->set_name(note.name);
+    to->set_time_to_live_ms(ToMilliseconds(note.time_to_live));
+  }
+}
+
 }  // namespace
 
 absl::Status Check(const AcquireCommand& command) {
@@ -175,6 +231,15 @@ absl::Status Check(const AcquireCommand& command) {
   }
   for (const ProjectId& project : command.exclude_projects) {
     if (!IsProject(project.value())) return Invalid("exclude_project_ids", "not a project id");
+  }
+  if (command.resources.size() > kResourcesMax) return Invalid("resources", "at most 64");
+  for (const std::string& name : command.resources) {
+    if (!IsUtf8(name)) return Invalid("resources", "must be UTF-8");
+    KP_RETURN_IF_ERROR(CheckResource(name));
+  }
+  KP_RETURN_IF_ERROR(CheckProject("project_id", command.project.value()));
+  if (command.after_project) {
+    KP_RETURN_IF_ERROR(CheckProject("after_project_id", command.after_project->value()));
   }
   if (!IsUtf8(command.client)) return Invalid("client", "must be UTF-8");
   return CheckClient(command.client);
@@ -197,6 +262,9 @@ void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& p
     out->set_estimated_input_tokens(static_cast<std::uint64_t>(command.input_tokens));
   }
   if (!command.client.empty()) out->set_client(command.client);
+  for (const std::string& name : command.resources) out->add_resources(name);
+  if (!command.project.value().empty()) out->set_project_id(command.project.value());
+  if (command.after_project) out->set_after_project_id(command.after_project->value());
 }
 
 absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
@@ -228,6 +296,7 @@ absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
   call.command.input_tokens = ToTokens(in.estimated_input_tokens());
   KP_RETURN_IF_ERROR(CheckClient(in.client()));
   call.command.client = in.client();
+  KP_RETURN_IF_ERROR(DecodePlace(in, &call.command));
   if (in.has_previous()) {
     absl::StatusOr<ReportCommand> previous = Decode(in.previous());
     if (!previous.ok()) return Annotate(previous.status(), "previous");
@@ -250,6 +319,7 @@ void Encode(const ReportCommand& command, v1::ReportRequest* out) {
   if (!command.client.empty() && !HasControlByte(command.client)) {
     out->set_client(ClipText(command.client, kClientBytesMax));
   }
+  EncodeNotes(command, out);
 }
 
 absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
@@ -278,6 +348,7 @@ absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
   }
   KP_RETURN_IF_ERROR(CheckClient(in.client()));
   command.client = in.client();
+  KP_RETURN_IF_ERROR(DecodeNotes(in, &command));
   return command;
 }
 
@@ -286,16 +357,19 @@ std::size_t EncodedBytesMax(const ReportCommand& command) {
   constexpr std::size_t kFlat =
       160 + kStatusBytesMax + kReasonBytesMax + 2 * kModelBytesMax + kClientBytesMax;
   constexpr std::size_t kViolation = 32 + 3 * kViolationTextBytesMax;
-  return kFlat + kViolation * std::min(command.facts.violations.size(), kViolationsMax);
+  constexpr std::size_t kNote = 24 + kResourceBytesMax;
+  return kFlat + kViolation * std::min(command.facts.violations.size(), kViolationsMax) +
+         kNote * std::min(command.resources.size(), kResourcesMax);
 }
 
 std::size_t EncodedBytesMax(const AcquireCommand& command,
                             const std::optional<ReportCommand>& previous) {
-  constexpr std::size_t kFlat = 96 + kModelBytesMax + kClientBytesMax;
   constexpr std::size_t kKey = 32;
   constexpr std::size_t kProject = 8 + kProjectIdBytesMax;
+  constexpr std::size_t kFlat = 96 + kModelBytesMax + kClientBytesMax + 2 * kProject;
+  constexpr std::size_t kResource = 8 + kResourceBytesMax;
   return kFlat + kKey * command.exclude_keys.size() + kProject * command.exclude_projects.size() +
-         (previous ? 8 + EncodedBytesMax(*previous) : 0);
+         kResource * command.resources.size() + (previous ? 8 + EncodedBytesMax(*previous) : 0);
 }
 
 }  // namespace keypool::wire
