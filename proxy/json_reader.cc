@@ -134,6 +134,13 @@ void JsonReader::Skip() {
   } while (depth != 0);
 }
 
+std::string_view JsonReader::Raw() {
+  SkipBlanks();
+  const char* const start = p_;
+  Skip();
+  return {start, static_cast<std::size_t>(p_ - start)};
+}
+
 void JsonReader::SkipText() {
   ++p_;
   while (true) {

@@ -39,6 +39,8 @@ class JsonReader {
   std::optional<std::int64_t> Integer();
   // Steps over the value here.
   void Skip();
+  // The same; its bytes as they stand, valid as long as the text that is read.
+  std::string_view Raw();
 
   // The text ended early or is not JSON.
   bool Failed() const { return failed_; }

@@ -4,7 +4,6 @@
 #include <optional>
 #include <string>
 
-#include "proxy/answer_facts.h"
 #include "proxy/chunked.h"
 
 namespace keypool::proxy {
@@ -12,9 +11,6 @@ namespace {
 
 using BodyStep = UpstreamAnswer::BodyStep;
 using Pieces = UpstreamAnswer::Pieces;
-
-// Error answers are small; one that dribbles is relayed without a second look.
-constexpr absl::Duration kErrorBodyTimeMax = absl::Seconds(5);
 
 // One write to the client: head, frame, payload, frame.
 class Batch {
@@ -121,11 +117,11 @@ Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
   }
 }
 
-Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange) {
+Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange, KeepLimits limits) {
   UpstreamAnswer& answer = exchange.answer();
-  client.SetDeadline(kErrorBodyTimeMax);
+  client.SetDeadline(limits.time);
   Pieces pieces;
-  while (answer.kept.size() < kErrorBodyBytesMax) {
+  while (answer.kept.size() < limits.bytes) {
     const BodyStep step = answer.Decode(&pieces);
     for (std::size_t i = 0; i < pieces.count; ++i) answer.kept.append(pieces.part[i]);
     answer.complete = step == BodyStep::kDone;

@@ -1,9 +1,12 @@
 // Hands upstream's answer to the client as it comes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
+#include "absl/time/time.h"
+#include "proxy/answer_facts.h"
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
 #include "proxy/headers.h"
@@ -34,8 +37,15 @@ OutBody ClientFraming(const ResponseHead& head, int minor_version);
 Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
                         const ClientHeadOptions& options, UsageScan* scan);
 
-// Reads the payload of an error answer into answer().kept, until it is complete, longer than
-// kErrorBodyBytesMax, or upstream takes too long. kGone: the client has left.
-Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange);
+struct KeepLimits {
+  std::size_t bytes;
+  absl::Duration time;
+};
+// Error answers are small; one that dribbles is relayed without a second look.
+inline constexpr KeepLimits kKeepError = {kErrorBodyBytesMax, absl::Seconds(5)};
+// Reads the payload into answer().kept, until it is complete or `limits` are exceeded: what is
+// still to come is for Relay. kGone: the client has left.
+Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange,
+                            KeepLimits limits = kKeepError);
 
 }  // namespace keypool::proxy

@@ -4,6 +4,7 @@
 
 #include "proxy/char_class.h"
 #include "proxy/field_names.h"
+#include "proxy/pooled_list.h"
 #include "proxy/target.h"
 
 namespace keypool::proxy {
@@ -102,6 +103,9 @@ void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_
     plan->model_in_body = rest == "interactions" && Posts(head, query);
   } else {
     PlanNative(head, query, rest, plan);
+    if (head.method == "GET" && !Posts(head, query)) {
+      plan->pooled_collection = PooledCollectionNamed(rest);
+    }
   }
 }
 

@@ -42,6 +42,8 @@ struct Plan {
   // The model stands in the body's top-level "model" (see BodyModelScan); then kind is kMetered if
   // one is found.
   bool model_in_body = false;
+  // Not empty: a list of this collection, which every project has its own of; see pooled_list.h.
+  std::string_view pooled_collection;
   BodyPlan body = BodyPlan::kKeep;
   ErrorShape error_shape = ErrorShape::kNative;
   KeyPlace key_place = KeyPlace::kGoogHeader;

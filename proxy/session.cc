@@ -71,6 +71,9 @@ Task<Session::After> Session::ServeRequest() {
     } else if (request.plan.body == BodyPlan::kKeep || request.body_taken) {
       end = co_await KeepBody(request);
     }
+    if (!end.has_value() && !request.plan.pooled_collection.empty()) {
+      end = co_await OpenList(request);
+    }
   }
   while (!end.has_value()) {
     end = co_await AcquireLease(request);
@@ -79,6 +82,8 @@ Task<Session::After> Session::ServeRequest() {
     if (end.has_value() || !request.answered) continue;
     if (WorthAnotherKey(request.exchange->answer().head().status)) {
       end = co_await DescribeFailure(request);
+    } else if (request.list.has_value() && request.exchange->answer().head().status == 200) {
+      end = co_await TakeListPage(request);
     } else {
       end = co_await RelayAnswer(request);
     }
@@ -216,9 +221,8 @@ Task<Session::End> Session::Forward(Request& request) {
   const Exchange::Surroundings around = {client_, services_.upstream, services_.buffers,
                                          services_.clock, config.upstream_timeout};
   request.exchange.emplace(around);
-  if (request.attempts == 0 && request.lates == 0) {
-    // "*" is no path.
-    if (request.plan.target != "*") request.plan.target.insert(0, config.origin.prefix);
+  if (!std::exchange(request.on_way, true) && request.plan.target != "*") {  // which is no path
+    request.plan.target.insert(0, config.origin.prefix);
   }
   const Outgoing out = {request.head, request.plan, config.origin.authority, request.body};
   const ExchangeEnd end =

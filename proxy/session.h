@@ -16,6 +16,7 @@
 #include "proxy/config.h"
 #include "proxy/exchange.h"
 #include "proxy/lease_client.h"
+#include "proxy/pooled_list.h"
 #include "proxy/respond.h"
 #include "proxy/retry_budget.h"
 #include "proxy/socket_events.h"
@@ -79,6 +80,15 @@ class Session {
   Task<End> Forward(Request& request);
   Task<End> DescribeFailure(Request& request);
   Task<After> RelayAnswer(Request& request);
+
+  // Lists over the whole pool: session_list.cc.
+  Task<End> OpenList(Request& request);
+  Task<End> TakeListPage(Request& request);
+  Task<End> RespondList(Request& request);
+  // The refusal is no end of the request, but of a project's part of the list or of the list.
+  static bool MovesListOn(const Refusal& refusal, const PooledList& list);
+  Task<End> MoveListOn(Request& request, const Refusal& refusal);
+  static void AskForListPage(Request& request);
 
   static void SettleRelayed(Request& request, int http_status,
                             const std::optional<UsageScan>& scan);

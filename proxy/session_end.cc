@@ -144,6 +144,9 @@ Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) 
   if (refusal.reason == RefusalReason::kNotRetryable && request.exchange.has_value()) {
     co_return co_await RelayAnswer(request);
   }
+  if (request.list.has_value() && MovesListOn(refusal, *request.list)) {
+    co_return co_await MoveListOn(request, refusal);
+  }
   const bool quota =
       refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
   const bool passes = quota || refusal.reason == RefusalReason::kModelOverloaded ||

@@ -11,6 +11,7 @@
 #include "proxy/exchange.h"
 #include "proxy/http_types.h"
 #include "proxy/lease_guard.h"
+#include "proxy/pooled_list.h"
 #include "proxy/request_plan.h"
 #include "proxy/session.h"
 
@@ -34,6 +35,8 @@ struct Session::Request {
   std::optional<ReportCommand> previous;
   std::optional<Exchange> exchange;
   bool answered = false;                  // … and it has an answer
+  std::optional<PooledList> list;         // put together of several answers
+  bool on_way = false;                    // the target has the prefix of the upstream
   int attempts = 0;                       // requests that were sent upstream
   std::optional<MonoTime> patient_until;  // set when it had to wait for a key
   int lates = 0;

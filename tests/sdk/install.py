@@ -1,11 +1,13 @@
 """Installs the clients that are tested, each set in a folder of its own, when a version changes."""
 
 import pathlib
+import re
+import shutil
 import subprocess
 import venv
 
 HERE = pathlib.Path(__file__).resolve().parent
-PROGRAMS = ("clients.mjs", "exhaustion.mjs")
+GO_MINOR = 24  # of go/go.mod
 
 
 def _when_changed(folder, wanted, install):
@@ -32,24 +34,25 @@ def _npm(source, folder, *flags):
                                check=True))
 
 
-def python(packages):
-    """An interpreter with the clients of PyPI."""
-    folder = packages / "venv"
+def python(packages, requirements=HERE / "requirements.txt"):
+    """An interpreter with the clients of PyPI that `requirements` names."""
+    folder = packages / ("venv" if requirements.parent == HERE else f"venv_{requirements.parent.name}")
     interpreter = folder / "bin" / "python"
 
     def install():
         venv.create(folder, with_pip=True, clear=True)
         subprocess.run([interpreter, "-m", "pip", "install", "--quiet",
-                        "--disable-pip-version-check", "-r", HERE / "requirements.txt"], check=True)
+                        "--disable-pip-version-check", "-r", requirements], check=True)
 
-    _when_changed(folder, (HERE / "requirements.txt").read_text(), install)
+    _when_changed(folder, requirements.read_text(), install)
     return interpreter
 
 
 def javascript(packages):
     """A folder with the clients of npm, and the programs that import them."""
     folder = _npm(HERE, packages / "node")
-    _copy(PROGRAMS, HERE, folder)
+    _copy(("exhaustion.mjs",), HERE, folder)
+    _copy([program.name for program in (HERE / "js").glob("*.mjs")], HERE / "js", folder)
     return folder
 
 
@@ -74,3 +77,16 @@ def java(packages):
 
     _when_changed(folder, (folder / "pom.xml").read_text(), install)
     return folder / "lib" / "*"
+
+
+def go(packages):
+    """A program with Google's client for Go; None where there is no Go that can build it."""
+    if shutil.which("go") is None:
+        return None
+    version = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True).stdout
+    found = re.match(r"go1\.(\d+)", version)
+    if found is None or int(found[1]) < GO_MINOR:
+        return None
+    program = packages / "go" / "clients"
+    subprocess.run(["go", "build", "-mod=readonly", "-o", program, "."], cwd=HERE / "go", check=True)
+    return program

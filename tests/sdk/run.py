@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every official client, unchanged, through two proxies and one keyd, with keys rotating over three projects.
 
-usage: tests/sdk/run.py --bin build/release/bin [--packages build/sdk] [--only CLIENT …]
+usage: tests/sdk/run.py --bin build/release/bin [--packages build/sdk] [--only CLIENT …] [--table FILE]
 """
 
 import argparse
@@ -16,12 +16,12 @@ import tempfile
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import install  # noqa: E402
+import table  # noqa: E402
 from cluster import Cluster  # noqa: E402
 
 KEYS = {f"sdk-test-key-{number}-0123456789": f"project-{number}" for number in (1, 2, 3)}
-CLIENT_SECONDS = 120
-FEATURES = ["text", "stream", "countTokens", "embeddings", "models", "chat"]
-NOT_IN_CLIENT = {("openai (npm)", "countTokens"), ("openai (PyPI)", "countTokens")}
+CLIENT_SECONDS = 180
+CUT_MODEL = "gemini-2.5-pro"
 
 
 def clients(packages, only):
@@ -30,15 +30,25 @@ def clients(packages, only):
         return [name for name in names if not only or name in only]
 
     found = {}
-    javascript = {"@google/genai 3 (npm)": "genai-current", "@google/genai 2 (npm)": "genai-before",
-                  "openai (npm)": "openai"}
+    javascript = {"@google/genai 3": "genai-current", "@google/genai 2": "genai-before", "@google/genai 1": "genai-first",
+                  "@google/generative-ai": "legacy", "LangChain (npm)": "langchain", "openai (npm)": "openai"}
     python = {"google-genai (PyPI)": "google-genai", "openai (PyPI)": "openai"}
+    # Needs an older google-genai than the newest.
+    python_langchain = {"LangChain (PyPI)": "langchain"}
     if wanted(javascript):
         folder = install.javascript(packages)
         found |= {name: ["node", folder / "clients.mjs", javascript[name]] for name in wanted(javascript)}
-    if wanted(python):
-        interpreter = install.python(packages)
-        found |= {name: [interpreter, HERE / "python_clients.py", python[name]] for name in wanted(python)}
+    for names, requirements in ((python, "requirements.txt"), (python_langchain, "langchain/requirements.txt")):
+        if wanted(names):
+            interpreter = install.python(packages, HERE / requirements)
+            found |= {name: [interpreter, HERE / "py" / "clients.py", names[name]] for name in wanted(names)}
+    if wanted(["google-genai (Maven)"]):
+        found["google-genai (Maven)"] = ["java", "-cp", install.java(packages), HERE / "java" / "Features.java"]
+    if wanted(["google.golang.org/genai"]):
+        if program := install.go(packages):
+            found["google.golang.org/genai"] = [program]
+        else:
+            print(f"google.golang.org/genai is left out: there is no Go 1.{install.GO_MINOR} or newer here")
     return found
 
 
@@ -68,43 +78,50 @@ def projects_used(cluster):
     return {bucket["project"] for bucket in cluster.fake("counts")["buckets"] if bucket["admitted"] > 0}
 
 
+def run_all(cluster, commands):
+    """Client → its results, printed as they come; and what failed beside them."""
+    cluster.post(f"{cluster.fake_url}/__fake/faults",
+                 {"kind": "cut_stream", "match": {"model": CUT_MODEL}, "times": -1, "params": {"events": 2}})
+    width = max(map(len, commands)) + 2
+    print(" " * width + "".join(f"{feature:>13}" for feature in table.FEATURES))
+    all_results, failures = {}, []
+    for name, command in commands.items():
+        results = run_client(command, {"PROXIES": ",".join(cluster.proxy_urls), "CUT_MODEL": CUT_MODEL})
+        all_results[name] = results
+        print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in table.cells(name, results)), flush=True)
+        failures += [f"{name}: {what}: {problem}" for what, problem in results.items() if problem]
+        failures += [f"{name}: {feature}: did not run" for feature in table.FEATURES
+                     if feature not in results and (name, feature) not in table.WHY_NOT]
+        failures += [f"{name}: {what} is in no column" for what in results
+                     if what not in table.FEATURES and what != "exit"]
+    if (used := projects_used(cluster)) != set(KEYS.values()):
+        failures.append(f"keys did not rotate over all projects, only {sorted(used)}")
+    return all_results, failures
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", required=True, help="folder with keyd, proxy and fake_gemini")
     parser.add_argument("--packages", default="build/sdk", help="where the clients are installed")
     parser.add_argument("--only", nargs="*", help="names of clients, as in the table")
+    parser.add_argument("--table", help="a Markdown file: its table of clients must say what this run found")
+    parser.add_argument("--write", action="store_true", help="write the table instead of comparing it")
     args = parser.parse_args()
-    packages = pathlib.Path(args.packages).resolve()
-    commands = clients(packages, args.only)
-    passed, failures = 0, []
-    width = max(map(len, commands)) + 2
+    commands = clients(pathlib.Path(args.packages).resolve(), args.only)
     with tempfile.TemporaryDirectory(prefix="keypool-sdk-") as work_dir:
         cluster = Cluster(args.bin, work_dir, KEYS, fake_flags=("--rpm", "1000", "--rpd", "100000"),
                           keyd_env={"DEFAULT_RPM_LIMIT": "1000", "DEFAULT_RPD_LIMIT": "100000",
                                     "DEFAULT_TPM_LIMIT": "1000000000"})
         try:
-            print(" " * width + "".join(f"{feature:>13}" for feature in FEATURES))
-            for name, command in commands.items():
-                results = run_client(command, {"PROXIES": ",".join(cluster.proxy_urls)})
-                cells = []
-                for feature in FEATURES:
-                    if (name, feature) in NOT_IN_CLIENT:
-                        cells.append("–")
-                        continue
-                    problem = results.pop(feature, "did not run")
-                    cells.append("failed" if problem else "ok")
-                    passed += not problem
-                    if problem:
-                        failures.append(f"{name}: {feature}: {problem}")
-                failures += [f"{name}: {what}: {problem}" for what, problem in results.items() if problem]
-                print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in cells), flush=True)
-            used = projects_used(cluster)
-            if used != set(KEYS.values()):
-                failures.append(f"keys did not rotate over all projects, only {sorted(used)}")
+            results, failures = run_all(cluster, commands)
         finally:
-            failures += [f"{name} did not exit 0 on SIGTERM" for name in cluster.stop()]
+            stopped_badly = cluster.stop()
+    failures += [f"{name} did not exit 0 on SIGTERM" for name in stopped_badly]
+    if args.table:
+        failures += table.compare(pathlib.Path(args.table), results, args.write)
     for failure in failures:
         print(failure)
+    passed = sum(problem is None for row in results.values() for problem in row.values())
     print(f"{passed} passed, {len(failures)} failed")
     return 1 if failures or not passed else 0
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/fakes/gemini/contents.h"
+#include "tests/fakes/gemini/function_calls.h"
 
 namespace keypool::fake {
 namespace {
@@ -158,7 +159,8 @@ Reply GeminiApi::Answer(const ApiRequest& request, const Subject& subject) {
 }
 
 Reply GeminiApi::NativeAnswer(const ApiRequest& request, const Subject& subject) {
-  const Saying saying{subject.model, subject.project, answers_, Tokens(request)};
+  const Saying saying{subject.model, subject.project, answers_, Tokens(request),
+                      FunctionToCall(request.body)};
   const std::string& method = subject.method;
   if (method == "generateContent") return JsonReply(GeneratedContent(saying));
   if (method == "streamGenerateContent") {

@@ -3,6 +3,7 @@
 
 #include "tests/fakes/gemini/api.h"
 #include "tests/fakes/gemini/contents.h"
+#include "tests/fakes/gemini/function_calls.h"
 
 namespace keypool::fake {
 namespace {
@@ -70,7 +71,8 @@ Reply GeminiApi::OpenAiAnswer(const ApiRequest& request, const Subject& subject)
     return BadRequest("Invalid JSON payload received.", subject.shape);
   }
   const json::object& object = body.get_object();
-  const Saying saying{subject.model, subject.project, answers_, 1 + request.body_bytes / 4};
+  const Saying saying{subject.model, subject.project, answers_, 1 + request.body_bytes / 4,
+                      ToolToCall(request.body)};
   if (subject.method == "chat/completions") {
     if (!IsTrue(object, "stream")) return JsonReply(ChatCompletion(saying));
     const json::value* options = object.if_contains("stream_options");

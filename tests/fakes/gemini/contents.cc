@@ -40,7 +40,24 @@ json::object Content(const Saying& saying, const std::string& text, bool last,
           {"responseId", absl::StrCat("fake-", saying.number)}};
 }
 
+// What the function is called with.
+const json::object kArguments{{"city", "Paris"}};
+
+json::object FunctionCall(const Saying& saying) {
+  json::object content = Content(saying, "", true, kAnswerTokens);
+  content["candidates"].at(0).at("content").at("parts") =
+      json::array{{{"functionCall", {{"name", saying.function}, {"args", kArguments}}}}};
+  return content;
+}
+
+json::object ToolCall(const Saying& saying) {
+  return {{"id", "call-1"},
+          {"type", "function"},
+          {"function", {{"name", saying.function}, {"arguments", json::serialize(kArguments)}}}};
+}
+
 std::vector<std::string> ContentParts(const Saying& saying) {
+  if (!saying.function.empty()) return {json::serialize(FunctionCall(saying))};
   const std::vector<std::string> words = Words(saying);
   std::vector<std::string> parts;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -88,6 +105,7 @@ std::vector<float> Numbers(const std::string& text, std::int64_t dimensions) {
 }  // namespace
 
 json::value GeneratedContent(const Saying& saying) {
+  if (!saying.function.empty()) return FunctionCall(saying);
   std::string text;
   for (const std::string& word : Words(saying)) text += word;
   return Content(saying, text, true, kAnswerTokens);
@@ -116,9 +134,14 @@ json::value ChatCompletion(const Saying& saying) {
   std::string text;
   for (const std::string& word : Words(saying)) text += word;
   json::object chat = ChatHead(saying, "chat.completion");
+  json::object message{{"role", "assistant"}, {"content", text}};
+  if (!saying.function.empty()) {
+    message["content"] = nullptr;
+    message["tool_calls"] = json::array{ToolCall(saying)};
+  }
   chat["choices"] = json::array{{{"index", 0},
-                                 {"finish_reason", "stop"},
-                                 {"message", {{"role", "assistant"}, {"content", text}}}}};
+                                 {"finish_reason", saying.function.empty() ? "stop" : "tool_calls"},
+                                 {"message", std::move(message)}}};
   chat["usage"] = ChatUsage(saying);
   return chat;
 }

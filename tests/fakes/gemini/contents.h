@@ -16,6 +16,7 @@ struct Saying {
   std::string project;
   std::uint64_t number = 0;
   std::int64_t prompt_tokens = 0;
+  std::string function;  // to be called in place of an answer; empty: none
 };
 
 boost::json::value GeneratedContent(const Saying& saying);

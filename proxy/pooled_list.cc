@@ -1,0 +1,196 @@
+#include "proxy/pooled_list.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "keyd/base/ids.h"
+#include "keyd/base/status.h"
+#include "proxy/json_reader.h"
+#include "proxy/target.h"
+
+namespace keypool::proxy {
+namespace {
+
+constexpr std::string_view kCollections[] = {"files", "cachedContents", "batches", "tunedModels",
+                                             "fileSearchStores"};
+constexpr std::size_t kPageTokenBytesMax = 4096;
+constexpr std::size_t kNameBytesMax = 256;
+
+// What a token of ours begins with; the number is the version of what follows.
+constexpr std::string_view kTokenMark = "pool1.";
+
+std::string MakeToken(const PooledList::Place& place) {
+  const std::string text =
+      absl::StrCat(place.behind ? ">" : "=", place.project, "\n", place.page_token);
+  return absl::StrCat(ToAbsl(kTokenMark), absl::WebSafeBase64Escape(text));
+}
+
+std::optional<PooledList::Place> ReadToken(std::string_view token) {
+  if (!token.starts_with(kTokenMark)) return std::nullopt;
+  token.remove_prefix(kTokenMark.size());
+  std::string text;
+  if (!absl::WebSafeBase64Unescape(ToAbsl(token), &text)) return std::nullopt;
+  const std::size_t line = text.find('\n');
+  if (line == std::string::npos || line < 2) return std::nullopt;
+  if (text[0] != '>' && text[0] != '=') return std::nullopt;
+  PooledList::Place place;
+  place.behind = text[0] == '>';
+  place.project = text.substr(1, line - 1);
+  place.page_token = text.substr(line + 1);
+  return place;
+}
+
+std::string Decoded(std::string_view text) {
+  std::string decoded;
+  for (int c = TakeDecoded(&text); c != -1; c = TakeDecoded(&text)) {
+    decoded.push_back(static_cast<char>(c));
+  }
+  return decoded;
+}
+
+// Percent-encoded as far as a value of a query needs it.
+std::string Encoded(std::string_view text) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string encoded;
+  for (const char c : text) {
+    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '.' || c == '_') {
+      encoded.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    encoded.append({'%', kHex[byte >> 4], kHex[byte & 15]});
+  }
+  return encoded;
+}
+
+struct Paging {
+  std::size_t size = 0;
+  std::string token;
+  std::string others;  // the parameters that are not about paging, as they came
+};
+
+Paging ReadPaging(std::string_view query) {
+  Paging paging;
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view parameter = query.substr(0, end);
+    query = end == std::string_view::npos ? std::string_view{} : query.substr(end + 1);
+    const std::size_t equals = std::min(parameter.find('='), parameter.size());
+    const std::string name = Decoded(parameter.substr(0, equals));
+    const std::string_view value = parameter.substr(std::min(equals + 1, parameter.size()));
+    if (name == "pageToken" || name == "page_token") {
+      paging.token = Decoded(value);
+    } else if (name == "pageSize" || name == "page_size") {
+      if (!absl::SimpleAtoi(Decoded(value), &paging.size)) paging.size = 0;
+    } else {
+      if (!paging.others.empty()) paging.others.push_back('&');
+      paging.others.append(parameter);
+    }
+  }
+  return paging;
+}
+
+}  // namespace
+
+std::string_view PooledCollectionNamed(std::string_view name) {
+  for (const std::string_view collection : kCollections) {
+    if (name == collection) return collection;
+  }
+  return {};
+}
+
+std::optional<PooledList> PooledList::Open(std::string_view collection, std::string_view target) {
+  const std::size_t mark = std::min(target.find('?'), target.size());
+  Paging paging = ReadPaging(target.substr(std::min(mark + 1, target.size())));
+  PooledList list;
+  if (!paging.token.empty()) {
+    std::optional<Place> place = ReadToken(paging.token);
+    if (!place.has_value()) return std::nullopt;
+    list.next_ = *std::move(place);
+  }
+  list.collection_ = collection;
+  list.path_ = target.substr(0, mark);
+  list.query_ = std::move(paging.others);
+  list.size_ = paging.size;
+  return list;
+}
+
+std::string PooledList::Target() const {
+  std::string target = path_;
+  char mark = '?';
+  const auto add = [&](std::string_view parameter) {
+    target.push_back(mark);
+    target.append(parameter);
+    mark = '&';
+  };
+  if (!query_.empty()) add(query_);
+  if (size_ > 0) add(absl::StrCat("pageSize=", size_ - count_));
+  if (!next_.page_token.empty()) add("pageToken=" + Encoded(next_.page_token));
+  return target;
+}
+
+bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
+  JsonReader json(payload);
+  if (!json.EnterObject()) return false;
+  for (std::string name; json.NextName(&name);) {
+    if (name == "nextPageToken") {
+      *page_token = json.Text(kPageTokenBytesMax).value_or("");
+    } else if (name == collection_) {
+      if (!json.EnterArray()) continue;
+      while (json.NextElement()) {
+        const std::string_view item = json.Raw();
+        if (json.Failed()) break;
+        items_.append(count_++ == 0 ? "\n" : ",\n").append(item);
+        JsonReader inside(item);
+        if (!inside.EnterObject()) continue;
+        for (std::string member; inside.NextName(&member);) {
+          if (member != "name") {
+            inside.Skip();
+          } else if (auto text = inside.Text(kNameBytesMax)) {
+            last_names_.push_back(*std::move(text));
+          }
+        }
+      }
+    } else {
+      json.Skip();
+    }
+  }
+  return !json.Failed();
+}
+
+bool PooledList::Take(std::string_view project, std::string_view payload) {
+  ++pages_;
+  last_names_.clear();
+  const std::size_t items_before = items_.size();
+  const std::size_t count_before = count_;
+  std::string page_token;
+  const bool whole = TakeItems(payload, &page_token);
+  if (!whole) {
+    items_.resize(items_before);
+    count_ = count_before;
+    last_names_.clear();
+    page_token.clear();
+  }
+  const bool more_here = !page_token.empty();
+  next_ = {std::string(project), !more_here, std::move(page_token)};
+  return whole;
+}
+
+bool PooledList::Done() const {
+  if (ended_ || pages_ >= kPagesMax || items_.size() >= kBytesMax) return true;
+  return count_ >= (size_ > 0 ? size_ : kItemsDefault);
+}
+
+std::string PooledList::Body() const {
+  std::string body = "{";
+  if (count_ > 0) body += absl::StrCat("\n\"", collection_, "\": [", items_, "\n]");
+  if (!ended_) {
+    body += absl::StrCat(count_ > 0 ? "," : "", "\n\"nextPageToken\": \"", MakeToken(next_), "\"");
+  }
+  return body + "\n}\n";
+}
+
+}  // namespace keypool::proxy

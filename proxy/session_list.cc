@@ -1,0 +1,95 @@
+// Lists of what every project has its own of, put together over the whole pool.
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "keyd/base/log.h"
+#include "proxy/inflate.h"
+#include "proxy/relay.h"
+#include "proxy/respond.h"
+#include "proxy/session.h"
+#include "proxy/session_request.h"
+
+namespace keypool::proxy {
+namespace {
+
+// One page of one project: Google's are at most a thousand small items.
+constexpr std::size_t kPageBytesMax = 4 * 1024 * 1024;
+constexpr absl::Duration kPageTimeMax = absl::Seconds(30);
+
+}  // namespace
+
+Task<Session::End> Session::OpenList(Request& request) {
+  request.list = PooledList::Open(request.plan.pooled_collection, request.plan.target);
+  if (!request.list.has_value()) {
+    co_return co_await RefuseBad(request,
+                                 "The pageToken is not one of this pool: begin the list again, "
+                                 "without one.");
+  }
+  AskForListPage(request);
+  co_return std::nullopt;
+}
+
+void Session::AskForListPage(Request& request) {
+  const PooledList::Place& place = request.list->Next();
+  request.command.exclude_keys.clear();
+  request.command.project = place.behind ? ProjectId() : ProjectId(place.project);
+  request.command.after_project.reset();
+  if (place.behind) request.command.after_project.emplace(place.project);
+  request.plan.target = request.list->Target();
+  request.on_way = false;
+  request.attempts = 0;
+}
+
+Task<Session::End> Session::TakeListPage(Request& request) {
+  Exchange& exchange = *request.exchange;
+  UpstreamAnswer& answer = exchange.answer();
+  const Interrupt interrupt =
+      co_await KeepPayload(client_, exchange, {kPageBytesMax, kPageTimeMax});
+  AnswerFacts facts;
+  facts.http_status = answer.head().status;
+  request.lease.Settle(std::move(facts));
+  if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
+  if (answer.complete) exchange.Finish();
+  const std::string_view encoding = answer.head().content_encoding;
+  const std::string page =
+      CanInflate(encoding) ? Inflate(answer.kept, kPageBytesMax) : std::move(answer.kept);
+  if (!request.list->Take(request.project.value(), page)) {
+    log::Warning("list_passed_over",
+                 {{"project", request.project.value()},
+                  {"problem", "its list is no JSON object, or longer than 4 MiB"}});
+  }
+  if (request.list->Done()) co_return co_await RespondList(request);
+  AskForListPage(request);
+  co_return std::nullopt;
+}
+
+bool Session::MovesListOn(const Refusal& refusal, const PooledList& list) {
+  return refusal.reason == RefusalReason::kOwnerUnavailable ||
+         (refusal.reason == RefusalReason::kNoMoreProjects && !list.Untouched());
+}
+
+Task<Session::End> Session::MoveListOn(Request& request, const Refusal& refusal) {
+  if (refusal.reason == RefusalReason::kOwnerUnavailable) {
+    request.list->PassOver();
+    AskForListPage(request);
+    co_return std::nullopt;
+  }
+  request.list->NoMoreProjects();
+  co_return co_await RespondList(request);
+}
+
+Task<Session::End> Session::RespondList(Request& request) {
+  Page page;
+  page.body = request.list->Body();
+  const bool keep_alive = MayKeepAlive(request);
+  const Interrupt interrupt = co_await RespondPage(
+      client_, services_.clock, page, {ErrorShape::kNative, /*head_only=*/false, keep_alive});
+  request.status = page.http_status;
+  request.payload_bytes = page.body.size();
+  if (interrupt != Interrupt::kNone) co_return Left(request, "client_gone");
+  request.outcome = "ok";
+  co_return keep_alive ? After::kKeepAlive : After::kLinger;
+}
+
+}  // namespace keypool::proxy

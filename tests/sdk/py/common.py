@@ -1,0 +1,37 @@
+"""What the features of all clients share."""
+
+import itertools
+import os
+
+MODEL = "gemini-2.5-flash"
+EMBEDDING_MODEL = "gemini-embedding-001"
+# A model whose streams the fake ends after two pieces, without the end of the body.
+CUT_MODEL = os.environ["CUT_MODEL"]
+
+_proxies = itertools.cycle(os.environ["PROXIES"].split(","))
+
+
+def next_proxy():
+    """The other proxy than the one before."""
+    return next(_proxies)
+
+
+WEATHER = {"name": "weather", "description": "The weather in a city.",
+           "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
+
+
+def expect_cut(pieces):
+    """A stream that upstream cuts must not look complete."""
+    try:
+        for _ in pieces:
+            pass
+    except Exception:
+        return
+    raise AssertionError("the stream seemed complete")
+
+
+def abort(pieces):
+    """Leaves after the first piece."""
+    for _ in pieces:
+        return
+    raise AssertionError("no piece came")

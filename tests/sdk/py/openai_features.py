@@ -1,0 +1,47 @@
+"""OpenAI's client on the compatible paths."""
+
+from common import CUT_MODEL, EMBEDDING_MODEL, MODEL, WEATHER, abort, expect_cut, next_proxy
+
+
+def features():
+    import openai
+
+    messages = [{"role": "user", "content": "Hello"}]
+
+    def client():
+        return openai.OpenAI(api_key="pool", base_url=f"{next_proxy()}/v1beta/openai/", max_retries=0)
+
+    def complete(**more):
+        return client().chat.completions.create(**{"model": MODEL, "messages": messages, **more})
+
+    def text():
+        answer = complete()
+        assert answer.choices[0].message.content
+        assert answer.usage.prompt_tokens > 0
+
+    def stream():
+        assert "".join(c.choices[0].delta.content or "" for c in complete(stream=True) if c.choices)
+
+    def chat():
+        history = messages + [{"role": "assistant", "content": "Hello!"}, {"role": "user", "content": "And again"}]
+        assert complete(messages=history).choices[0].message.content
+
+    def tools():
+        wanted = [{"type": "function", "function": WEATHER}]
+        message = complete(tools=wanted).choices[0].message
+        assert message.tool_calls[0].function.name == "weather"
+        result = {"role": "tool", "tool_call_id": message.tool_calls[0].id, "content": "clear"}
+        assert complete(tools=wanted, messages=[*messages, message, result]).choices[0].message.content
+
+    def embeddings():
+        answer = client().embeddings.create(model=EMBEDDING_MODEL, input=["one", "two"])
+        assert len(answer.data) == 2
+        assert answer.data[0].embedding
+
+    def models():
+        names = [model.id for model in client().models.list()]
+        assert any(name.endswith(MODEL) for name in names), names
+
+    return {"text": text, "stream": stream, "chat": chat, "tools": tools, "embeddings": embeddings, "models": models,
+            "abort": lambda: abort(complete(stream=True)),
+            "cut": lambda: expect_cut(complete(model=CUT_MODEL, stream=True))}
