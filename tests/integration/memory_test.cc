@@ -1,0 +1,105 @@
+// Memory of a proxy does not grow with what passes through it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/fakes/gemini/control.h"
+#include "tests/fakes/gemini/digest.h"
+#include "tests/integration/harness/cluster.h"
+#include "tests/integration/harness/proc.h"
+
+namespace keypool::itest {
+namespace {
+
+constexpr std::int64_t kMebibyte = 1024 * 1024;
+// A sanitizer's own memory says nothing, and what it slows down need not be long.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMeasured = false;
+constexpr std::int64_t kUploadBytes = 64 * kMebibyte;
+constexpr int kReaders = 10;
+#else
+constexpr bool kMeasured = true;
+constexpr std::int64_t kUploadBytes = 2048 * kMebibyte;
+constexpr int kReaders = 100;
+#endif
+constexpr std::int64_t kUploadGrowthMax = 16 * kMebibyte;
+constexpr std::size_t kAnswerBytes = 8 * kMebibyte;
+constexpr std::int64_t kReadersGrowthMax = 64 * kMebibyte;
+
+class Memory : public testing::Test {
+ protected:
+  void SetUp() override {
+    cluster_ = Cluster::Start({.keys = TestKeys(1)}).value();
+    // What a first request leaves behind is there from now on.
+    ASSERT_EQ(Fetch(cluster_->proxy_port(), GenerateContent()).status, 200);
+    before_ = ResidentBytes(cluster_->proxy().pid());
+  }
+  void ExpectGrowthBelow(std::int64_t bound, std::int64_t now, const char* what) {
+    std::printf("%s: resident memory of the proxy grew by %.1f MiB\n", what,
+                static_cast<double>(now - before_) / kMebibyte);
+    if (kMeasured) {
+      EXPECT_LT(now - before_, bound);
+    }
+  }
+
+  std::unique_ptr<Cluster> cluster_;
+  std::int64_t before_ = 0;
+};
+
+TEST_F(Memory, UploadOf2GibLeavesItAlone) {
+  const Answer start =
+      Fetch(cluster_->proxy_port(), {.method = "POST",
+                                     .target = "/upload/v1beta/files",
+                                     .headers = {{"X-Goog-Upload-Command", "start"}},
+                                     .body = "{}"});
+  ASSERT_EQ(start.status, 200);
+  const std::string url = start.Header("x-goog-upload-url");
+  const std::string block = fake::EchoBytes(kMebibyte);
+  RawConnection connection(cluster_->proxy_port(), absl::Minutes(4));
+  ASSERT_TRUE(connection.Send(absl::StrCat(
+      "POST ", url.substr(url.find("/upload/")), " HTTP/1.1\r\nHost: localhost\r\n",
+      "X-Goog-Upload-Command: upload, finalize\r\nX-Goog-Upload-Offset: 0\r\nContent-Length: ",
+      kUploadBytes, "\r\n\r\n")));
+  fake::Sha256 sum;
+  for (std::int64_t sent = 0; sent < kUploadBytes; sent += kMebibyte) {
+    ASSERT_TRUE(connection.Send(block));
+    sum.Add(block);
+  }
+  const Answer final = connection.ReadAnswer();
+  EXPECT_EQ(final.status, 200);
+  EXPECT_EQ(final.Header("x-goog-upload-status"), "final");
+  EXPECT_EQ(cluster_->fake().Requests().back().body_sha256, sum.Hex());
+  ExpectGrowthBelow(kUploadGrowthMax, PeakResidentBytes(cluster_->proxy().pid()), "upload");
+}
+
+TEST_F(Memory, SlowReadersKeepNoAnswersInIt) {
+  const HttpRequest request{.target = absl::StrCat("/echo/bytes?framing=chunked&n=", kAnswerBytes)};
+  std::vector<std::unique_ptr<RawConnection>> readers;
+  for (int i = 0; i < kReaders; ++i) {
+    readers.push_back(std::make_unique<RawConnection>(cluster_->proxy_port()));
+    ASSERT_TRUE(readers.back()->Send(request));
+  }
+  std::vector<Answer> answers;
+  for (const auto& reader : readers) {
+    answers.push_back(reader->ReadHead());
+    ASSERT_EQ(answers.back().status, 200);
+  }
+  // All are on their way, and nobody has read more than the first bytes.
+  const std::string expected = fake::Sha256Hex(fake::EchoBytes(kAnswerBytes));
+  for (std::size_t i = 0; i < readers.size(); ++i) {
+    readers[i]->ReadBody(&answers[i]);
+    EXPECT_TRUE(answers[i].complete);
+    EXPECT_EQ(fake::Sha256Hex(answers[i].body), expected);
+    answers[i].body.clear();
+  }
+  ExpectGrowthBelow(kReadersGrowthMax, PeakResidentBytes(cluster_->proxy().pid()), "slow readers");
+}
+
+}  // namespace
+}  // namespace keypool::itest
