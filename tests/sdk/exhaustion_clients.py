@@ -7,11 +7,11 @@ usage: exhaustion_clients.py google-genai|openai
 
 import json
 import os
-import pathlib
 import re
-import subprocess
 import sys
-import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "py"))
+import gemini_cli  # noqa: E402
 
 PROXY, NEAR_MODEL, DAY_MODEL = (os.environ[name] for name in ("PROXY", "NEAR_MODEL", "DAY_MODEL"))
 
@@ -93,22 +93,8 @@ def openai_features():
 
 
 def gemini_cli_features(command):
-    settings = {"general": {"enableAutoUpdate": False, "enableAutoUpdateNotification": False},
-                "privacy": {"usageStatisticsEnabled": False},
-                "security": {"auth": {"selectedType": "gemini-api-key"}}}
-
     def run(model):
-        with tempfile.TemporaryDirectory(prefix="keypool-gemini-cli-") as home:
-            work_dir = pathlib.Path(home, "work")
-            work_dir.mkdir()
-            pathlib.Path(home, ".gemini").mkdir()
-            pathlib.Path(home, ".gemini", "settings.json").write_text(json.dumps(settings))
-            env = {**os.environ, "HOME": home, "TMPDIR": home, "GOOGLE_GEMINI_BASE_URL": PROXY,
-                   "GEMINI_API_KEY": "pool", "GEMINI_TELEMETRY_ENABLED": "false",
-                   "GEMINI_CLI_NO_RELAUNCH": "true"}
-            return subprocess.run([*command, "--skip-trust", "--model", model, "--prompt", "Hello"],
-                                  cwd=work_dir, env=env, stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        return gemini_cli.ask(command, PROXY, model)
 
     def day():
         done = run(DAY_MODEL)

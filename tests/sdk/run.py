@@ -49,6 +49,10 @@ def clients(packages, only):
             found["google.golang.org/genai"] = [program]
         else:
             print(f"google.golang.org/genai is left out: there is no Go 1.{install.GO_MINOR} or newer here")
+    if wanted(["gemini-cli"]):
+        found["gemini-cli"] = [sys.executable, HERE / "py" / "gemini_cli.py", *install.gemini_cli(packages)]
+    if wanted(["curl"]):
+        found["curl"] = [HERE / "curl" / "clients.sh"]
     return found
 
 

@@ -15,6 +15,8 @@ WHY_NOT = {
     ("LangChain (PyPI)", "countTokens"): "not in this client",
     ("LangChain (PyPI)", "models"): "not in this client",
     ("LangChain (PyPI)", "files"): "not in this client",
+    **{("gemini-cli", feature): "not without a terminal" for feature in
+       ("chat", "tools", "countTokens", "embeddings", "models", "files", "abort", "cut")},
 }
 
 BEGIN = "<!-- clients: written by tests/sdk/run.py -->"

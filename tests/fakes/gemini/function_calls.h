@@ -1,4 +1,5 @@
-// Which function a model would call: the first one that it is told of, until it is told a result.
+// Which function a model would call: "weather" when it is the first that it is told of, until it is
+// told a result. Programs that bring functions of their own get plain answers.
 #pragma once
 
 #include <string>
