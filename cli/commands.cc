@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "cli/events_command.h"
 #include "cli/explain_command.h"
+#include "cli/limits_command.h"
 #include "cli/status_command.h"
 #include "cli/text_table.h"
 #include "cli/usage_command.h"
@@ -145,6 +146,8 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return RunExplain(options, keyd, console, zone);
     case Command::kEvents:
       return RunEvents(options, keyd, console, clock, zone);
+    case Command::kLimits:
+      return RunLimits(options, keyd, console);
   }
   return kUsage;
 }

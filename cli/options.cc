@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "cli/limits_options.h"
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
 
@@ -91,6 +92,7 @@ void CheckKey(Settings& command, const std::string& text) {
 
 struct Texts {
   std::string data_dir, key, limit;
+  LimitsTexts limits;
   std::string by = "project", days = "7";
 };
 
@@ -204,10 +206,11 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   CheckKey(reset, texts->key);
   DeclareUsage(settings, o, texts);
   DeclareQuestions(settings, o, texts);
+  DeclareLimits(settings, o, &texts->limits);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 9> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 10> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
@@ -217,6 +220,7 @@ Command CommandOf(std::string_view name) {
       {"usage", Command::kUsage},
       {"explain", Command::kExplain},
       {"events", Command::kEvents},
+      {"limits", Command::kLimits},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

@@ -12,7 +12,19 @@
 
 namespace keypool::cli {
 
-enum class Command { kStatus, kAdd, kRemove, kDisable, kEnable, kReset, kUsage, kExplain, kEvents };
+enum class Command {
+  kStatus,
+  kAdd,
+  kRemove,
+  kDisable,
+  kEnable,
+  kReset,
+  kUsage,
+  kExplain,
+  kEvents,
+  kLimits
+};
+enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
 
 struct Options {
   Command command = Command::kStatus;
@@ -20,10 +32,10 @@ struct Options {
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it; always there for explain
-  bool json = false;         // status, usage, explain, events
+  bool json = false;         // status, usage, explain, events, limits list
   bool watch = false;        // status
   std::string project;       // add; explain: only its keys
-  std::string file;          // add: "-" or a path; empty when not said
+  std::string file;          // add, limits import: "-" or a path; add: empty when not said
   std::string reason;        // disable
   bool yes = false;          // reset: do not ask
   std::size_t limit = 50;    // events: the newest so many
@@ -35,6 +47,12 @@ struct Options {
   bool daily = false;
   bool hourly = false;
   bool csv = false;
+
+  // --- limits
+  LimitsAction limits_action = LimitsAction::kList;
+  ScopeLimits limits;        // set
+  UnsetLimitsCommand unset;  // unset
+  bool dry_run = false;      // import
 };
 
 // Fills `*options` when the result says kRun.

@@ -97,6 +97,7 @@ rpc::ServerOptions ServerOptions(const Config& config) {
   options.listen = ListenAddress(config);
   options.send_by = config.send_by;
   options.lease_time_to_live = config.lease_time_to_live;
+  options.parse_limits = ParseLimitScopes;
   return options;
 }
 

@@ -4,6 +4,7 @@
 #define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <utility>
@@ -11,7 +12,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "keyd/base/ids.h"
 #include "keyd/base/lease.h"
 #include "keyd/base/status.h"
 
@@ -19,7 +19,12 @@ namespace keypool {
 namespace {
 
 constexpr std::uintmax_t kFileBytesMax = 4 * 1024 * 1024;
-constexpr std::string_view kUnlimitedWord = "unlimited";
+
+bool IsName(std::string_view name, std::size_t bytes_max) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; };
+  return !name.empty() && name.size() <= bytes_max &&
+         std::none_of(name.begin(), name.end(), is_control);
+}
 
 class Reader {
  public:
@@ -37,10 +42,11 @@ class Reader {
   std::optional<std::int64_t> Number(std::string_view name, const toml::node& node,
                                      std::int64_t least, std::int64_t most);
   // True: `name` is one of a set's.
-  bool ReadLimit(std::string_view name, const toml::node& node, policy::LimitSet* set);
-  void ReadSet(const toml::table& limits, policy::LimitSet* set);
+  bool ReadLimit(std::string_view name, const toml::node& node, LimitSet* set);
+  void ReadSet(const toml::table& limits, LimitSet* set);
   void ReadModels(const toml::node& node, policy::LimitScope* scope);
   bool ReadScopeMember(std::string_view name, const toml::node& node, policy::LimitScope* scope);
+  void ReadTiers(const toml::node& node, policy::LimitRules* rules);
   void ReadProject(std::string_view name, const toml::node& node, policy::LimitRules* rules);
   void Unknown(std::string_view name, const toml::node& node, std::string_view allowed) {
     Mistake(node.source(),
@@ -51,6 +57,7 @@ class Reader {
   std::vector<std::string> mistakes_;
 };
 
+const toml::table kNone;  // a copy of a table would not know its lines
 constexpr std::string_view kOfSet =
     "requests_per_minute, requests_per_day, input_tokens_per_minute, input_tokens_per_day";
 constexpr std::string_view kOfScope =
@@ -79,22 +86,16 @@ std::optional<std::int64_t> Reader::Number(std::string_view name, const toml::no
   return std::nullopt;
 }
 
-bool Reader::ReadLimit(std::string_view name, const toml::node& node, policy::LimitSet* set) {
-  if (name == "requests_per_minute") {
-    set->requests_per_minute = Number(name, node, 1, kLimitMax);
-  } else if (name == "requests_per_day") {
-    set->requests_per_day = Number(name, node, 0, kLimitMax);
-  } else if (name == "input_tokens_per_minute") {
-    set->input_tokens_per_minute = Number(name, node, 1, kTokenLimitMax);
-  } else if (name == "input_tokens_per_day") {
-    set->input_tokens_per_day = Number(name, node, 1, kTokenLimitMax);
-  } else {
-    return false;
+bool Reader::ReadLimit(std::string_view name, const toml::node& node, LimitSet* set) {
+  for (const LimitNumber& n : kLimitNumbers) {
+    if (name != n.key) continue;
+    set->*n.number = Number(name, node, n.least, n.most);
+    return true;
   }
-  return true;
+  return false;
 }
 
-void Reader::ReadSet(const toml::table& limits, policy::LimitSet* set) {
+void Reader::ReadSet(const toml::table& limits, LimitSet* set) {
   for (const auto& [name, limit] : limits) {
     if (!ReadLimit(name.str(), limit, set)) Unknown(name.str(), limit, kOfSet);
   }
@@ -105,8 +106,9 @@ void Reader::ReadModels(const toml::node& node, policy::LimitScope* scope) {
   if (models == nullptr) return;
   for (const auto& [key, value] : *models) {
     const std::string_view model = key.str();
-    if (model.empty() || model.size() > kModelBytesMax || model.starts_with("models/")) {
-      Mistake(value.source(), "a model is named without \"models/\", in at most 128 bytes");
+    if (!IsName(model, kModelBytesMax) || model.starts_with("models/")) {
+      Mistake(value.source(),
+              "a model is named without \"models/\" and control characters, in at most 128 bytes");
       continue;
     }
     const toml::table* limits = Table(model, value);
@@ -129,7 +131,7 @@ bool Reader::ReadScopeMember(std::string_view name, const toml::node& node,
 }
 
 void Reader::ReadProject(std::string_view name, const toml::node& node, policy::LimitRules* rules) {
-  if (!IsDeclarableProject(name)) {
+  if (!CanHaveLimits(name)) {
     return Mistake(node.source(), absl::StrCat("\"", ToAbsl(name), "\" is no project id"));
   }
   const toml::table* members = Table(name, node);
@@ -148,20 +150,25 @@ void Reader::ReadProject(std::string_view name, const toml::node& node, policy::
   }
 }
 
-policy::LimitRules Reader::Read(const toml::table& root) {
-  static const toml::table kNone;  // a copy of a table would not know its lines
-  policy::LimitRules rules;
-  // Tiers first: projects name them.
-  if (const toml::node* tiers = root.get("tiers")) {
-    const toml::table* table = Table("tiers", *tiers);
-    for (const auto& [tier, node] : table ? *table : kNone) {
-      const toml::table* members = Table(tier.str(), node);
-      policy::LimitScope& scope = rules.tiers[std::string(tier.str())];
-      for (const auto& [name, value] : members ? *members : kNone) {
-        if (!ReadScopeMember(name.str(), value, &scope)) Unknown(name.str(), value, kOfScope);
-      }
+void Reader::ReadTiers(const toml::node& node, policy::LimitRules* rules) {
+  const toml::table* tiers = Table("tiers", node);
+  for (const auto& [tier, value] : tiers ? *tiers : kNone) {
+    if (!IsName(tier.str(), kTierBytesMax)) {
+      Mistake(value.source(), "a tier is named without control characters, in 1 to 128 bytes");
+      continue;
+    }
+    const toml::table* members = Table(tier.str(), value);
+    policy::LimitScope& scope = rules->tiers[std::string(tier.str())];
+    for (const auto& [name, limit] : members ? *members : kNone) {
+      if (!ReadScopeMember(name.str(), limit, &scope)) Unknown(name.str(), limit, kOfScope);
     }
   }
+}
+
+policy::LimitRules Reader::Read(const toml::table& root) {
+  policy::LimitRules rules;
+  // Tiers first: projects name them.
+  if (const toml::node* tiers = root.get("tiers")) ReadTiers(*tiers, &rules);
   for (const auto& [key, node] : root) {
     if (key.str() == "tiers") continue;
     if (key.str() == "models") {
@@ -197,6 +204,13 @@ absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::strin
   }
   if (reader.mistakes().empty()) return rules;
   return absl::InvalidArgumentError(absl::StrJoin(reader.mistakes(), "\n"));
+}
+
+absl::StatusOr<std::vector<ScopeLimits>> ParseLimitScopes(std::string_view text,
+                                                          std::string_view name) {
+  const absl::StatusOr<policy::LimitRules> rules = ParseLimits(text, name);
+  if (!rules.ok()) return rules.status();
+  return policy::ScopesOf(*rules);
 }
 
 absl::StatusOr<policy::LimitRules> ReadLimitsFile(const std::string& path) {

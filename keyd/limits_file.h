@@ -5,20 +5,22 @@
 // input_tokens_per_day; deploy/limits has a sample.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "keyd/base/operator_limits.h"
 #include "keyd/policy/limits.h"
 
 namespace keypool {
 
-inline constexpr std::int64_t kLimitMax = 1'000'000'000;
-inline constexpr std::int64_t kTokenLimitMax = 1'000'000'000'000;
-
 // `name` is told in errors. Errors: INVALID_ARGUMENT (every mistake, a line each, with its place).
 absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::string_view name);
+
+// The same as a list, for an import at run time.
+absl::StatusOr<std::vector<ScopeLimits>> ParseLimitScopes(std::string_view text,
+                                                          std::string_view name);
 
 // No rules for no path. Errors: FAILED_PRECONDITION (the file cannot be read), those of
 // ParseLimits.

@@ -1,8 +1,10 @@
 #include "proxy/client_connection.h"
 
 #include <cstring>
+#include <utility>
 
 #include "keyd/base/assert.h"
+#include "proxy/char_class.h"
 
 namespace keypool::proxy {
 namespace {
@@ -14,11 +16,34 @@ constexpr absl::Duration kLingerMax = absl::Seconds(2);
 }  // namespace
 
 ClientConnection::ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel,
-                                   BufferPool& buffers)
-    : wheel_(wheel), buffers_(buffers), timer_(&wakeup_), socket_(events, descriptor, &wakeup_) {}
+                                   BufferPool& buffers, SslPtr ssl)
+    : wheel_(wheel),
+      buffers_(buffers),
+      timer_(&wakeup_),
+      transport_(Socket(events, descriptor, &wakeup_), std::move(ssl)) {}
+
+Task<ClientConnection::Secured> ClientConnection::Secure(const bool& stop) {
+  if (transport_.ssl() == nullptr) co_return Secured::kYes;
+  bool first = true;
+  for (IoStatus wants = IoStatus::kWantRead;;) {
+    transport_.Arm(wants);
+    while (transport_.Armed(wants)) {
+      if (stop || timer_.Expired()) co_return Secured::kNo;
+      co_await wakeup_.Wait();
+    }
+    // A record of TLS starts with a byte that is no letter.
+    if (std::exchange(first, false) && Is(kTokenChar, transport_.PeekFirst())) {
+      transport_.DropTls();
+      co_return Secured::kPlainHttp;
+    }
+    wants = transport_.Handshake();
+    if (wants == IoStatus::kDone) co_return Secured::kYes;
+    if (wants != IoStatus::kWantRead && wants != IoStatus::kWantWrite) co_return Secured::kNo;
+  }
+}
 
 Interrupt ClientConnection::Interrupted() {
-  if (watching_ && !socket_.ReadArmed()) Look();
+  if (watching_ && !ReadArmed()) Look();
   if (gone_) return Interrupt::kGone;
   return timer_.Expired() ? Interrupt::kTimeout : Interrupt::kNone;
 }
@@ -27,8 +52,11 @@ IoStatus ClientConnection::TryRead() {
   if (block_ == nullptr) block_ = buffers_.Take();
   if (begin_ == end_) begin_ = end_ = pinned_;
   KP_ASSERT(end_ < BufferPool::kBlockBytes);
-  const IoResult result = socket_.Read(block_.get() + end_, BufferPool::kBlockBytes - end_);
+  IoResult result = transport_.Read(block_.get() + end_, BufferPool::kBlockBytes - end_);
   end_ += result.bytes;
+  const bool writes_first = result.status == IoStatus::kWantWrite;
+  read_wants_ = writes_first ? IoStatus::kWantWrite : IoStatus::kWantRead;
+  if (writes_first) result.status = IoStatus::kWantRead;
   if (result.status == IoStatus::kEnd || result.status == IoStatus::kFailed) gone_ = true;
   return result.status;
 }
@@ -39,22 +67,25 @@ void ClientConnection::Look() {
     return;
   }
   const IoStatus status = TryRead();
-  if (status == IoStatus::kDone || status == IoStatus::kWantRead) socket_.ArmRead();
+  if (status == IoStatus::kDone || status == IoStatus::kWantRead) ArmRead();
 }
 
 void ClientConnection::Watch() {
   if (watching_) return;
   watching_ = true;
-  socket_.ArmRead();
+  ArmRead();
 }
 
 Task<bool> ClientConnection::AwaitReadable(const bool& stop) {
   if (!Unread().empty()) co_return true;
-  socket_.ArmRead();
-  while (socket_.ReadArmed()) {
-    if (stop || timer_.Expired()) co_return false;
-    co_await wakeup_.Wait();
-  }
+  do {
+    ArmRead();
+    while (ReadArmed()) {
+      if (stop || timer_.Expired()) co_return false;
+      co_await wakeup_.Wait();
+    }
+    // Of TLS what came may be no payload.
+  } while (transport_.ssl() != nullptr && !transport_.HasBytes());
   co_return true;
 }
 
@@ -62,13 +93,13 @@ Task<Interrupt> ClientConnection::ReadMore() {
   if (gone_) co_return Interrupt::kGone;
   for (;;) {
     // A wait that is armed says that nothing has come since the last look.
-    if (!socket_.ReadArmed()) {
+    if (!ReadArmed()) {
       const IoStatus status = TryRead();
       if (status == IoStatus::kDone) co_return Interrupt::kNone;
       if (status != IoStatus::kWantRead) co_return Interrupt::kGone;
-      socket_.ArmRead();
+      ArmRead();
     }
-    while (socket_.ReadArmed()) {
+    while (ReadArmed()) {
       if (timer_.Expired()) co_return Interrupt::kTimeout;
       co_await wakeup_.Wait();
     }
@@ -91,16 +122,18 @@ void ClientConnection::EndRequest() {
 
 Task<Interrupt> ClientConnection::Write(std::span<iovec> parts) {
   for (;;) {
-    const IoResult result = socket_.Write(parts);
-    if (result.status == IoStatus::kFailed) {
+    const IoResult result = transport_.Write(parts);
+    if (result.status == IoStatus::kFailed || result.status == IoStatus::kEnd) {
       gone_ = true;
       co_return Interrupt::kGone;
     }
     parts = Behind(parts, result.bytes);
     if (parts.empty()) co_return Interrupt::kNone;
+    const IoStatus wants =
+        result.status == IoStatus::kWantRead ? IoStatus::kWantRead : IoStatus::kWantWrite;
     SetDeadline(kWriteStallMax);
-    socket_.ArmWrite();
-    while (socket_.WriteArmed()) {
+    transport_.Arm(wants);
+    while (transport_.Armed(wants)) {
       const Interrupt interrupt = Interrupted();
       if (interrupt != Interrupt::kNone) co_return interrupt;
       co_await wakeup_.Wait();
@@ -115,7 +148,7 @@ Task<Interrupt> ClientConnection::Write(std::string_view text) {
 
 Task<void> ClientConnection::LingerClose() {
   if (gone_) co_return;
-  socket_.EndWriting();
+  transport_.EndWriting();
   EndRequest();
   SetDeadline(kLingerMax);
   for (std::size_t seen = 0; seen < kLingerBytesMax;) {

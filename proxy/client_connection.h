@@ -11,6 +11,7 @@
 #include "proxy/socket.h"
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
+#include "proxy/transport.h"
 #include "proxy/wakeup.h"
 
 namespace keypool::proxy {
@@ -29,8 +30,18 @@ enum class Interrupt {
 // end of its answer.
 class ClientConnection {
  public:
-  // `descriptor` is a connected, non-blocking socket.
-  ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel, BufferPool& buffers);
+  // `descriptor` is a connected, non-blocking socket, and `ssl` is over it; null for no TLS.
+  ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel, BufferPool& buffers,
+                   SslPtr ssl = nullptr);
+
+  enum class Secured {
+    kYes,
+    kPlainHttp,  // the client does not speak TLS, and is answered without
+    kNo,
+  };
+  // Shakes hands, until the deadline or until `*stop` turned true; without TLS it is done at once.
+  // Holds no buffer.
+  Task<Secured> Secure(const bool& stop);
 
   Wakeup& wakeup() { return wakeup_; }
   // One deadline at a time: the new one replaces the one before.
@@ -39,7 +50,7 @@ class ClientConnection {
   // What a loop around wakeup().Wait() has to ask each time.
   Interrupt Interrupted();
   // False when the descriptor could not be registered.
-  bool IsOpen() const { return socket_.IsOpen(); }
+  bool IsOpen() const { return transport_.IsOpen(); }
 
   // Bytes that were read and not consumed. Views stay valid while they are pinned, or until the
   // next read.
@@ -56,8 +67,8 @@ class ClientConnection {
   Task<bool> AwaitReadable(const bool& stop);
   // The parts of ReadMore, for who waits for something else as well: one read, and a wait.
   IoStatus TryRead();
-  void ArmRead() { socket_.ArmRead(); }
-  bool ReadArmed() const { return socket_.ReadArmed(); }
+  void ArmRead() { transport_.Arm(read_wants_); }
+  bool ReadArmed() const { return transport_.Armed(read_wants_); }
   // Waits for more bytes behind Unread. kNone: there are some.
   Task<Interrupt> ReadMore();
   // From now on Interrupted notices a client that goes away. What it sends early is kept, as far as
@@ -72,11 +83,17 @@ class ClientConnection {
   // Sends `text`.
   Task<Interrupt> Write(std::string_view text);
 
+  // The parts of Write, for who waits for something else as well.
+  IoResult TryWrite(std::span<const iovec> parts) { return transport_.Write(parts); }
+  void ArmWrite(IoStatus want) { transport_.Arm(want); }
+  bool WriteArmed(IoStatus want) const { return transport_.Armed(want); }
+  void KeepAlive() { transport_.KeepAlive(); }
+
   // Ends the connection so that the peer can still read what was sent: closing a socket with unread
   // bytes would destroy the answer on its way.
   Task<void> LingerClose();
   // Ends it in a way that cannot be taken for the end of a message.
-  void Abort() { socket_.Reset(); }
+  void Abort() { transport_.Reset(); }
 
  private:
   void Look();
@@ -85,7 +102,8 @@ class ClientConnection {
   BufferPool& buffers_;
   Wakeup wakeup_;
   Timer timer_;
-  Socket socket_;
+  Transport transport_;
+  IoStatus read_wants_ = IoStatus::kWantRead;  // TLS may have to write first
   BufferPool::Block block_;
   std::size_t pinned_ = 0, begin_ = 0, end_ = 0;
   bool watching_ = false;

@@ -8,9 +8,12 @@
 #include <string_view>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
 
@@ -46,6 +49,12 @@ Wrong WrongOrigin(std::string_view url) {
   return std::string(status.message());
 }
 
+Wrong WrongCorsOrigins(std::string_view list) {
+  const absl::Status status = CorsPolicy::Parse(list).status();
+  if (status.ok()) return std::nullopt;
+  return std::string(status.message());
+}
+
 Wrong WrongLevel(std::string_view level) {
   if (log::ParseLevel(level).has_value()) return std::nullopt;
   return absl::StrCat("\"", ToAbsl(level), "\" is none of DEBUG, INFO, WARNING and ERROR");
@@ -63,6 +72,71 @@ Wrong WrongDirectory(std::string_view directory) {
   return absl::StrCat(ToAbsl(directory), " is not a directory that can be written");
 }
 
+Wrong WrongPublicBase(std::string_view url) {
+  return url.empty() ? std::nullopt : WrongOrigin(url);
+}
+
+Wrong WrongPeers(std::string_view list) {
+  const absl::Status status = TrustedPeers::Parse(list).status();
+  if (status.ok()) return std::nullopt;
+  return std::string(status.message());
+}
+
+void DeclareAddress(Settings* settings, ProxyConfig* config) {
+  settings->AddText("PUBLIC_BASE_URL", &config->public_base_url,
+                    "Where clients reach the proxy, such as https://pool.example/gemini: goes into "
+                    "the addresses that uploads go on at, and its path may stand in front of "
+                    "every request's own. Empty: the address that each request was sent to.",
+                    WrongPublicBase);
+  settings->AddText("TRUSTED_PROXIES", &config->trusted_proxies,
+                    "Addresses and ranges (10.0.0.0/8) of reverse proxies, comma separated, whose "
+                    "X-Forwarded-Proto and X-Forwarded-Host tell the address that a request was "
+                    "sent to.",
+                    WrongPeers);
+}
+
+std::vector<std::string> ListOf(const std::string& text) {
+  return absl::StrSplit(text, ',', absl::SkipWhitespace());
+}
+
+// Pairs what stands at the same place. Errors: INVALID_ARGUMENT, the settings are named.
+absl::StatusOr<std::vector<CertificateFiles>> PairFiles(const ProxyConfig& config) {
+  const std::vector<std::string> certificates = ListOf(config.tls_cert_file);
+  const std::vector<std::string> keys = ListOf(config.tls_key_file);
+  if (certificates.size() != keys.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("TLS_CERT_FILE names ", certificates.size(), " and TLS_KEY_FILE ", keys.size(),
+                     " files; each certificate needs its key, in the same order"));
+  }
+  std::vector<CertificateFiles> files;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    files.push_back({std::string(absl::StripAsciiWhitespace(certificates[i])),
+                     std::string(absl::StripAsciiWhitespace(keys[i]))});
+  }
+  return files;
+}
+
+// Reads them, as the start does: a check of the settings is to find what the start would.
+absl::Status CheckCertificates(const ProxyConfig& config) {
+  absl::StatusOr<std::vector<CertificateFiles>> files = PairFiles(config);
+  if (!files.ok() || files->empty()) return files.status();
+  return Certificates::Load(*std::move(files)).status();
+}
+
+void DeclareTls(Settings* settings, ProxyConfig* config) {
+  settings->AddText("TLS_CERT_FILE", &config->tls_cert_file,
+                    "PEM file of the certificate, and those it was signed with, for HTTPS on "
+                    "TLS_PORT. Several, comma separated, are chosen by the name that a client asks "
+                    "for; read again on SIGHUP. Empty: no HTTPS.");
+  settings->AddText("TLS_KEY_FILE", &config->tls_key_file,
+                    "PEM file of the certificate's key, without a passphrase; several in the order "
+                    "of TLS_CERT_FILE.");
+  settings->AddInt("TLS_PORT", &config->tls_port, {0, 65535},
+                   "Port for HTTPS, when there is a certificate; the same as PORT: HTTPS alone; 0 "
+                   "takes a free one.");
+  settings->AddCheck([config] { return CheckCertificates(*config); });
+}
+
 void DeclareServing(Settings* settings, ProxyConfig* config) {
   settings->AddText("HOST", &config->host, "Address to listen on; a loopback address.", WrongHost);
   settings->AddInt("PORT", &config->port, {0, 65535}, "Port to listen on; 0 takes a free one.");
@@ -76,6 +150,11 @@ void DeclareServing(Settings* settings, ProxyConfig* config) {
                     "Directory for request bodies over 1 MiB, in files without a name. Empty: "
                     "DATA_DIR when it can be written, else /tmp.",
                     WrongDirectory);
+  settings->AddText("CORS_ORIGINS", &config->cors_origins,
+                    "Pages in browsers that may use the proxy: origins (https://app.example), "
+                    "comma separated; local is this machine, extensions and desktop programs; * is "
+                    "everybody; none is nobody.",
+                    WrongCorsOrigins);
   settings->AddSeconds("SHUTDOWN_GRACE_SECONDS", &config->shutdown_grace, {0, 3600},
                        "How long requests may go on after SIGTERM.");
 }
@@ -105,7 +184,9 @@ void DeclareUpstream(Settings* settings, ProxyConfig* config) {
 void DeclareSettings(Settings* settings, ProxyConfig* config) {
   config->data_dir = DefaultDataDir(Settings::ProcessEnvironment());
   DeclareServing(settings, config);
+  DeclareTls(settings, config);
   DeclareUpstream(settings, config);
+  DeclareAddress(settings, config);
   settings->AddText("DATA_DIR", &config->data_dir, "Directory of keyd's state and its socket.");
   settings->AddText("KEYD_ADDRESS", &config->keyd_address,
                     "keyd's unix socket. Empty: keyd.sock in DATA_DIR.", WrongKeydAddress);
@@ -125,6 +206,23 @@ void Derive(ProxyConfig* config) {
   if (absl::StatusOr<Origin> origin = ParseOrigin(config->gemini_base_url); origin.ok()) {
     config->origin = *std::move(origin);
   }
+  if (absl::StatusOr<Origin> base = ParseOrigin(config->public_base_url); base.ok()) {
+    config->public_base =
+        absl::StrCat(base->tls ? "https" : "http", "://", base->authority, base->prefix);
+    config->public_prefix = base->prefix;
+  }
+  if (absl::StatusOr<TrustedPeers> peers = TrustedPeers::Parse(config->trusted_proxies);
+      peers.ok()) {
+    config->trusted = *std::move(peers);
+  }
+  if (absl::StatusOr<CorsPolicy> cors = CorsPolicy::Parse(config->cors_origins); cors.ok()) {
+    config->cors = *std::move(cors);
+  }
+  if (absl::StatusOr<std::vector<CertificateFiles>> files = PairFiles(*config); files.ok()) {
+    config->certificates = *std::move(files);
+  }
+  config->serves_plain_http =
+      config->certificates.empty() || config->tls_port == 0 || config->tls_port != config->port;
   config->level = log::ParseLevel(config->log_level).value_or(log::Level::kInfo);
   config->body.bytes_max = static_cast<std::uint64_t>(config->max_body_bytes);
   config->body.spool_dir = config->spool_dir;

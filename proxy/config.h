@@ -3,19 +3,26 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "keyd/base/log.h"
 #include "keyd/base/settings.h"
 #include "proxy/body.h"
+#include "proxy/certificates.h"
+#include "proxy/cors.h"
 #include "proxy/origin.h"
+#include "proxy/public_address.h"
 
 namespace keypool::proxy {
 
 // Constant after the start; read by every thread.
 struct ProxyConfig {
   std::string host = "127.0.0.1";
-  std::int64_t port = 8000;  // 0: one that is free
+  std::int64_t port = 8000;   // 0: one that is free
+  std::string tls_cert_file;  // empty: no HTTPS
+  std::string tls_key_file;
+  std::int64_t tls_port = 8443;  // PORT itself: HTTPS alone; 0: one that is free
   std::string gemini_base_url = "https://generativelanguage.googleapis.com";
   std::string data_dir;
   std::string keyd_address;  // default: keyd.sock in data_dir
@@ -30,11 +37,21 @@ struct ProxyConfig {
   absl::Duration shutdown_grace = absl::Seconds(30);
   std::string upstream_ca_file;  // default: the machine's store
   std::string spool_dir;         // default: data_dir if it can be written, else /tmp
+  std::string public_base_url;   // default: as each request was addressed
+  std::string trusted_proxies;
+  std::string cors_origins = "local";
 
   // What follows from them; filled by Derive.
   Origin origin;
+  std::string public_base;    // public_base_url without a slash at its end; empty when it is
+  std::string public_prefix;  // the path of it
+  TrustedPeers trusted;
   BodyLimits body;
   log::Level level = log::Level::kInfo;
+  CorsPolicy cors;
+  std::vector<CertificateFiles> certificates;
+  // Not when HTTPS is on the same port.
+  bool serves_plain_http = true;
 };
 
 // Declares every setting and check. `config` must outlive the parse; data_dir is its default.

@@ -33,13 +33,17 @@ OutBody Exchange::Framed(const Outgoing& out) {
 
 Task<ExchangeEnd> Exchange::Run(const Outgoing& out, bool fresh, LeaseGuard* lease) {
   method_ = out.head.method;
+  const bool leased = out.plan.key_place != KeyPlace::kNone;
+  const Secret no_key("");
+  const Secret& key = leased ? *lease->grant().secret : no_key;
   SecretText head;
-  AppendUpstreamHead(out.head, out.plan, out.upstream_host, *lease->grant().secret, Framed(out),
-                     &head.text);
+  AppendUpstreamHead(out.head, out.plan, out.upstream_host, key, Framed(out), &head.text,
+                     out.server_timeout);
+  if (out.plan.live) answer_.ExpectUpgrade();
   for (;;) {
     const ExchangeEnd opened = co_await OpenConnection(fresh);
     if (opened != ExchangeEnd::kAnswered) co_return opened;
-    if (around_.clock.MonoNow() > lease->grant().send_by) {
+    if (leased && around_.clock.MonoNow() > lease->grant().send_by) {
       around_.pool.Give(std::move(connection_));
       co_return ExchangeEnd::kLate;
     }

@@ -40,6 +40,7 @@ struct Outgoing {
   const Plan& plan;
   std::string_view upstream_host;
   const Body& body;  // when plan.body is kKeep
+  std::string_view server_timeout = {};
 };
 
 // Used by one thread and one coroutine.
@@ -58,10 +59,13 @@ class Exchange {
 
   // Finds a connection, checks that `lease` may still be used, sends, and waits for the head of the
   // answer. A kept-alive connection that turns out to be dead before anything was sent is replaced
-  // by a new one. With `fresh` no kept-alive connection is used.
+  // by a new one. With `fresh` no kept-alive connection is used. With KeyPlace::kNone there is no
+  // lease, and nothing to check.
   Task<ExchangeEnd> Run(const Outgoing& out, bool fresh, LeaseGuard* lease);
 
   UpstreamAnswer& answer() { return answer_; }
+  // After kAnswered, until Finish.
+  UpstreamConnection& connection() { return *connection_; }
   // How long upstream may be silent.
   absl::Duration timeout() const { return around_.timeout; }
   // Waits for more of the payload, until the client's deadline. kDone, kEnd or kFailed, or why it

@@ -28,7 +28,10 @@ FieldName IdentifyBySize(std::string_view name) {
     case 14:
       if (IsIgnoringCase(name, "content-length")) return FieldName::kContentLength;
       return Either(IsIgnoringCase(name, "x-goog-api-key"), FieldName::kGoogApiKey);
+    case 15:
+      return Either(IsIgnoringCase(name, "accept-encoding"), FieldName::kAcceptEncoding);
     case 16:
+      if (IsIgnoringCase(name, "x-server-timeout")) return FieldName::kServerTimeout;
       return Either(IsIgnoringCase(name, "content-encoding"), FieldName::kContentEncoding);
     case 17:
       return Either(IsIgnoringCase(name, "transfer-encoding"), FieldName::kTransferEncoding);

@@ -31,6 +31,9 @@ enum class FieldName : std::uint8_t {
   kContentType,
   kContentEncoding,
   kMethodOverride,  // x-http-method-override
+  // What is passed on with changes.
+  kAcceptEncoding,
+  kServerTimeout,  // x-server-timeout
   // What is dropped from answers.
   kAltSvc,
 };

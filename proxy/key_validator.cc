@@ -8,6 +8,7 @@
 
 #include "proxy/answer_facts.h"
 #include "proxy/client_connection.h"
+#include "proxy/redact.h"
 #include "proxy/relay.h"
 #include "proxy/request_head.h"
 #include "proxy/request_plan.h"
@@ -84,7 +85,9 @@ Task<void> KeyValidator::Check(client::LeaseGrant grant) {
   const ExchangeEnd end =
       co_await exchange.Run({head, plan, origin.authority, body}, /*fresh=*/false, &lease);
   if (end != ExchangeEnd::kAnswered) co_return;
-  co_await KeepPayload(client, exchange);
+  Redactor keys;
+  keys.Add(lease.grant().secret);
+  co_await KeepPayload(client, exchange, keys);
   lease.Settle(DescribeAnswer(exchange.answer().head(), exchange.answer().kept));
   if (exchange.answer().complete) exchange.Finish();
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "keyd/client/lease_session.h"
 
@@ -51,35 +52,40 @@ class LeaseGuard {
   struct Account {
     std::optional<TokenUsage> usage = std::nullopt;
     std::string_view model_version = {};
+    std::vector<ResourceNote> resources = {};
   };
   // Reports the end to keyd; `facts` is empty when there was no answer. Never blocks. A second call
   // does nothing.
   void Settle(AnswerFacts facts) { Settle(std::move(facts), Account()); }
-  void Settle(AnswerFacts facts, const Account& account) {
-    if (std::optional<ReportCommand> report = TakeReport(std::move(facts))) {
-      report->usage = account.usage;
-      // It usually says what was asked for, which need not travel.
-      if (account.model_version != model_) report->model_version = account.model_version;
+  void Settle(AnswerFacts facts, Account account) {
+    if (std::optional<ReportCommand> report = TakeReport(std::move(facts), std::move(account))) {
       std::exchange(leases_, nullptr)->Report(*std::move(report));
     }
   }
   // The same report, for the next Acquire to carry (AcquireOptions::previous): the caller has to
   // see to it from here on.
   std::optional<ReportCommand> Release(AnswerFacts facts) {
-    std::optional<ReportCommand> report = TakeReport(std::move(facts));
+    return Release(std::move(facts), Account());
+  }
+  std::optional<ReportCommand> Release(AnswerFacts facts, Account account) {
+    std::optional<ReportCommand> report = TakeReport(std::move(facts), std::move(account));
     leases_ = nullptr;
     return report;
   }
 
  private:
-  std::optional<ReportCommand> TakeReport(AnswerFacts facts) {
+  std::optional<ReportCommand> TakeReport(AnswerFacts facts, Account account) {
     if (leases_ == nullptr) return std::nullopt;
     ReportCommand report;
     report.lease = grant_.lease;
     report.epoch = grant_.epoch;
     report.sent = sent_;
-    if (facts.http_status != 0 && facts.http_status / 100 != 2) {
-      // Read by a keyd that was restarted in between, to blame the right bucket.
+    report.usage = account.usage;
+    // It usually says what was asked for, which need not travel.
+    if (account.model_version != model_) report.model_version = account.model_version;
+    report.resources = std::move(account.resources);
+    if ((facts.http_status != 0 && facts.http_status / 100 != 2) || !report.resources.empty()) {
+      // Read by a keyd that was restarted in between, to find the right bucket and project.
       report.key = grant_.key;
       report.model = model_;
     }

@@ -127,7 +127,11 @@ std::string PooledList::Target() const {
     mark = '&';
   };
   if (!query_.empty()) add(query_);
-  if (size_ > 0) add(absl::StrCat("pageSize=", size_ - count_));
+  if (Peeking()) {
+    add("pageSize=1");
+  } else if (size_ > 0) {
+    add(absl::StrCat("pageSize=", size_ - count_));
+  }
   if (!next_.page_token.empty()) add("pageToken=" + Encoded(next_.page_token));
   return target;
 }
@@ -164,24 +168,27 @@ bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
 bool PooledList::Take(std::string_view project, std::string_view payload) {
   ++pages_;
   last_names_.clear();
+  const bool peeking = Peeking();
   const std::size_t items_before = items_.size();
   const std::size_t count_before = count_;
   std::string page_token;
   const bool whole = TakeItems(payload, &page_token);
-  if (!whole) {
+  more_ = peeking && whole && count_ > count_before;
+  if (!whole || peeking) {
     items_.resize(items_before);
     count_ = count_before;
     last_names_.clear();
     page_token.clear();
   }
+  if (more_) return whole;
   const bool more_here = !page_token.empty();
   next_ = {std::string(project), !more_here, std::move(page_token)};
   return whole;
 }
 
 bool PooledList::Done() const {
-  if (ended_ || pages_ >= kPagesMax || items_.size() >= kBytesMax) return true;
-  return count_ >= (size_ > 0 ? size_ : kItemsDefault);
+  if (ended_ || more_ || pages_ >= kPagesMax || items_.size() >= kBytesMax) return true;
+  return Full() && !Peeking();
 }
 
 std::string PooledList::Body() const {

@@ -57,8 +57,6 @@ class PooledList {
   void NoMoreProjects() { ended_ = true; }
 
   bool Done() const;
-  // Nothing was taken so far.
-  bool Untouched() const { return pages_ == 0; }
   // The list in Google's shape, with the token of the next page if there may be one.
   std::string Body() const;
   // Names of the items of the page taken last, such as "files/abc".
@@ -67,6 +65,10 @@ class PooledList {
  private:
   PooledList() = default;
   bool TakeItems(std::string_view payload, std::string* page_token);
+  bool Full() const { return count_ >= (size_ > 0 ? size_ : kItemsDefault); }
+  // The page is full, and it is still to be seen whether any project behind has more: some clients
+  // take an empty last page for an error.
+  bool Peeking() const { return Full() && next_.behind; }
 
   std::string collection_;
   std::string path_;
@@ -74,6 +76,7 @@ class PooledList {
   std::size_t size_ = 0;  // pageSize; 0: none
   Place next_;
   bool ended_ = false;
+  bool more_ = false;  // Next() has some
   int pages_ = 0;
   std::size_t count_ = 0;
   std::string items_;  // raw, with commas

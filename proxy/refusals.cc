@@ -49,6 +49,13 @@ ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Dur
   return answer;
 }
 
+std::string CloseReason(const ErrorAnswer& error) {
+  if (!error.quota.has_value()) return error.message;
+  const std::int64_t seconds = absl::ToInt64Seconds(
+      absl::Ceil(error.retry_after.value_or(absl::ZeroDuration()), absl::Seconds(1)));
+  return absl::StrCat("The pool's quota is used up; try again in ", seconds, " s. ", error.message);
+}
+
 ErrorAnswer ForKeydFailure(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kInvalidArgument) {
     return Make(400, std::string(status.message()));
@@ -98,6 +105,25 @@ ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_v
       break;
   }
   return Make(502, absl::StrCat(who, " closed the connection without an answer."));
+}
+
+ErrorAnswer ForKeyInAnswer() {
+  return Make(502, "The answer of the Gemini API showed a key of the pool and is not passed on.");
+}
+
+ErrorAnswer ForTimeUsedUp(absl::Duration given) {
+  return Make(504, absl::StrCat("The ", absl::ToInt64Seconds(given),
+                                " seconds of X-Server-Timeout went by while the request waited for "
+                                "a key or for another try."));
+}
+
+ErrorAnswer ForForeignPage(std::string_view origin) {
+  return Make(403, absl::StrCat("Pages of ", ToAbsl(origin.substr(0, 256)),
+                                " may not use this proxy (CORS_ORIGINS of the proxy)."));
+}
+
+ErrorAnswer ForPlainHttp() {
+  return Make(400, "This port serves HTTPS; write https:// in the base URL.");
 }
 
 ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits) {

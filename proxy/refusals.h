@@ -1,6 +1,7 @@
 // What the proxy says when it cannot serve a request: one place for every sentence. Pure.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -15,6 +16,9 @@ namespace keypool::proxy {
 
 // keyd refused. `at_least`: for Retry-After when keyd names no time.
 ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least);
+// The same for the close frame of a Live session, which has room for little: the most important
+// comes first.
+std::string CloseReason(const ErrorAnswer& error);
 // keyd did not answer, or not this request.
 ErrorAnswer ForKeydFailure(const absl::Status& status);
 // `attempts` keys in a row were refused by upstream, the last one with `http_status`, and no more
@@ -22,6 +26,14 @@ ErrorAnswer ForKeydFailure(const absl::Status& status);
 ErrorAnswer ForRetriesUsedUp(int attempts, int http_status, absl::Duration retry_after);
 // Upstream gave no answer.
 ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_view upstream);
+// Upstream's answer shows a key and cannot be masked.
+ErrorAnswer ForKeyInAnswer();
+// What the client gives Google for the request (X-Server-Timeout) went by before it could be sent.
+ErrorAnswer ForTimeUsedUp(absl::Duration given);
+// A page in a browser sent it that may not.
+ErrorAnswer ForForeignPage(std::string_view origin);
+// Plain HTTP came to the port that serves HTTPS.
+ErrorAnswer ForPlainHttp();
 // The body could not be taken.
 ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits);
 

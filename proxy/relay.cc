@@ -4,13 +4,17 @@
 #include <optional>
 #include <string>
 
+#include "proxy/answer_filter.h"
 #include "proxy/chunked.h"
+#include "proxy/inflate.h"
 
 namespace keypool::proxy {
 namespace {
 
 using BodyStep = UpstreamAnswer::BodyStep;
-using Pieces = UpstreamAnswer::Pieces;
+
+// A packed answer that shows a key is unpacked to at most this much.
+constexpr std::size_t kUnpackedBytesMax = 4 * 1024 * 1024;
 
 // One write to the client: head, frame, payload, frame.
 class Batch {
@@ -33,13 +37,40 @@ class Batch {
   }
 
  private:
-  std::array<iovec, Pieces::kMax + 4> parts_;
+  // The payload and what was held back of it, the head, and three for the frame.
+  std::array<iovec, Pieces::kMax + 5> parts_;
   std::size_t count_ = 0;
   std::optional<ChunkHead> chunk_;
 };
 
 RelayEnd Ended(Interrupt interrupt) {
   return interrupt == Interrupt::kTimeout ? RelayEnd::kClientStalled : RelayEnd::kClientGone;
+}
+
+// Masks `keys` in what was kept. True: it was packed, and is unpacked now.
+bool RedactKept(UpstreamAnswer& answer, const Redactor& keys) {
+  if (answer.complete && CanInflate(answer.head().content_encoding)) {
+    std::optional<std::string> text = InflateWhole(answer.kept, kUnpackedBytesMax);
+    if (text.has_value() && keys.Mask(&*text)) {
+      answer.ReplaceBody(*std::move(text));
+      return true;
+    }
+  }
+  keys.Mask(&answer.kept);
+  return false;
+}
+
+// The same for an answer that is there as a whole, but was not kept.
+bool RedactWhole(UpstreamAnswer& answer, const Pieces& pieces, const Redactor& keys) {
+  answer.kept.clear();
+  for (std::size_t i = 0; i < pieces.count; ++i) answer.kept.append(pieces.part[i]);
+  answer.complete = true;
+  return RedactKept(answer, keys);
+}
+
+void SetKept(const UpstreamAnswer& answer, Pieces* pieces) {
+  pieces->Clear();
+  pieces->Add(answer.kept);
 }
 
 }  // namespace
@@ -57,19 +88,14 @@ OutBody ClientFraming(const ResponseHead& head, int minor_version) {
   return {minor_version == 0 ? Framing::kToClose : Framing::kChunked, 0};
 }
 
-Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
-                        const ClientHeadOptions& options, UsageScan* scan) {
+Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange, ClientHeadOptions options,
+                        const Redactor& keys, AnswerScan* scan) {
   UpstreamAnswer& answer = exchange.answer();
-  const bool chunked = options.body.framing == Framing::kChunked;
-  std::string head;
-  AppendClientHead(answer.head(), options, &head);
   RelayResult result;
   Pieces pieces;
   bool last = answer.complete;
   if (!answer.kept.empty() || last) {
-    pieces.part[0] = answer.kept;
-    pieces.count = answer.kept.empty() ? 0 : 1;
-    pieces.bytes = answer.kept.size();
+    SetKept(answer, &pieces);
   } else {
     BodyStep step = answer.Decode(&pieces);
     // Head and payload often come in two packets right behind each other.
@@ -79,7 +105,22 @@ Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
     last = step == BodyStep::kDone;
     if (step == BodyStep::kInvalid) result.end = RelayEnd::kUpstreamCut;
   }
+  AnswerFilter filter(keys, answer.head().content_encoding, scan);
+  bool clean = filter.Pass(&pieces, last || result.end != RelayEnd::kComplete);
+  if (!clean && last && RedactWhole(answer, pieces, keys)) {
+    SetKept(answer, &pieces);
+    options.body = ClientFraming(answer.head(), options.client_minor_version);
+    clean = true;
+  }
+  const bool chunked = options.body.framing == Framing::kChunked;
+  std::string head;
+  AppendClientHead(answer.head(), options, &head);
+  keys.Mask(&head);
   for (;;) {
+    if (!clean) {
+      result.end = RelayEnd::kKeyShows;
+      co_return result;
+    }
     Batch batch;
     batch.Add(head);
     batch.AddPayload(pieces, chunked, last);
@@ -90,9 +131,9 @@ Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
         co_return result;
       }
     }
+    result.begun = true;
     head.clear();
-    // Behind the write: nobody has to wait for it.
-    for (std::size_t i = 0; scan != nullptr && i < pieces.count; ++i) scan->Feed(pieces.part[i]);
+    filter.Scan(pieces);
     result.payload_bytes += pieces.bytes;
     if (last || result.end != RelayEnd::kComplete) co_return result;
 
@@ -114,13 +155,17 @@ Task<RelayResult> Relay(ClientConnection& client, Exchange& exchange,
     }
     if (step == BodyStep::kDone) last = true;
     if (step == BodyStep::kInvalid) result.end = RelayEnd::kUpstreamCut;
+    clean = filter.Pass(&pieces, last || result.end != RelayEnd::kComplete);
   }
 }
 
-Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange, KeepLimits limits) {
+Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange, const Redactor& keys,
+                            KeepLimits limits) {
   UpstreamAnswer& answer = exchange.answer();
+  if (answer.complete) co_return Interrupt::kNone;
   client.SetDeadline(limits.time);
   Pieces pieces;
+  Interrupt end = Interrupt::kNone;
   while (answer.kept.size() < limits.bytes) {
     const BodyStep step = answer.Decode(&pieces);
     for (std::size_t i = 0; i < pieces.count; ++i) answer.kept.append(pieces.part[i]);
@@ -128,14 +173,15 @@ Task<Interrupt> KeepPayload(ClientConnection& client, Exchange& exchange, KeepLi
     if (answer.complete || step == BodyStep::kInvalid) break;
     if (step == BodyStep::kFull) continue;
     const Exchange::More more = co_await exchange.AwaitPayload();
-    if (more.interrupt == Interrupt::kGone) co_return Interrupt::kGone;
-    if (more.interrupt == Interrupt::kTimeout) break;
+    if (more.interrupt == Interrupt::kGone) end = Interrupt::kGone;
+    if (more.interrupt != Interrupt::kNone) break;
     if (more.status == IoStatus::kDone) continue;
     answer.complete = more.status == IoStatus::kEnd && answer.EndsHere();
     break;
   }
   client.ClearDeadline();
-  co_return Interrupt::kNone;
+  RedactKept(answer, keys);
+  co_return end;
 }
 
 }  // namespace keypool::proxy

@@ -77,6 +77,42 @@ void PlanNative(const RequestHead& head, const QueryFacts& query, std::string_vi
   }
 }
 
+// /ws/google.ai.generativelanguage.{version}.GenerativeService.{method}
+bool IsLivePath(std::string_view path) {
+  constexpr std::string_view kStart = "/ws/google.ai.generativelanguage.";
+  constexpr std::string_view kService = ".GenerativeService.";
+  constexpr std::string_view kMethods[] = {"BidiGenerateContent", "BidiGenerateContentConstrained",
+                                           "BidiGenerateMusic"};
+  if (!path.starts_with(kStart)) return false;
+  path.remove_prefix(kStart.size());
+  const std::size_t service = path.find(kService);
+  return service != std::string_view::npos && IsVersion(path.substr(0, service)) &&
+         IsIn(kMethods, path.substr(service + kService.size()));
+}
+
+// RFC 6455, section 4.1, as far as it parts this request from others.
+bool AsksForWebSocket(const RequestHead& head) {
+  if (head.method != "GET" || head.minor_version != 1 || head.framing != Framing::kNone) {
+    return false;
+  }
+  bool connection = false, upgrade = false;
+  for (const Field& field : head.fields) {
+    const FieldName name = Identify(field.name);
+    if (name == FieldName::kConnection) {
+      connection |= !ForEachElement(
+          field.value, [](std::string_view token) { return !IsIgnoringCase(token, "upgrade"); });
+    } else if (name == FieldName::kUpgrade) {
+      upgrade |= IsIgnoringCase(field.value, "websocket");
+    }
+  }
+  return connection && upgrade;
+}
+
+bool HasEphemeralToken(const RequestHead& head, const QueryFacts& query) {
+  return query.ephemeral_token ||
+         std::any_of(head.fields.begin(), head.fields.end(), IsEphemeralToken);
+}
+
 // `path` starts with a slash.
 void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_view path,
                   Plan* plan) {
@@ -85,7 +121,11 @@ void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_
   const std::size_t slash = std::min(path.find('/'), path.size());
   const std::string_view version = path.substr(0, slash);
   const std::string_view rest = path.substr(std::min(slash + 1, path.size()));
-  if (version == "upload") plan->body = BodyPlan::kStream;
+  if (version == "upload") {
+    plan->body = BodyPlan::kStream;
+    const std::size_t mark = std::min(head.target.find('?'), head.target.size() - 1);
+    plan->resources = ResourcesInUpload(rest, head.target.substr(mark + 1));
+  }
   if (!IsVersion(version)) {
     // The one method on no collection: /v1beta:chatCompletions.
     const std::size_t colon = std::min(version.find(':'), version.size());
@@ -93,6 +133,7 @@ void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_
                           IsVersion(version.substr(0, colon)) && Posts(head, query);
     return;
   }
+  plan->resources = ResourcesInPath(rest);
   if (rest == "openai" || rest.starts_with("openai/")) {
     plan->error_shape = ErrorShape::kOpenAi;
     plan->key_place = KeyPlace::kBearer;
@@ -110,6 +151,19 @@ void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_
 }
 
 }  // namespace
+
+bool IsEphemeralToken(const Field& field) {
+  constexpr std::string_view kScheme = "token ";
+  std::string_view value = field.value;
+  const FieldName name = Identify(field.name);
+  if (name == FieldName::kAuthorization) {
+    if (!SameName(value.substr(0, kScheme.size()), kScheme)) return false;
+    value.remove_prefix(kScheme.size());
+  } else if (name != FieldName::kGoogApiKey) {
+    return false;
+  }
+  return value.starts_with(kEphemeralStart);
+}
 
 bool IsModelName(std::string_view text) {
   if (text.empty() || text.size() > kModelBytesMax) return false;
@@ -132,14 +186,17 @@ Plan MakePlan(const RequestHead& head) {
   const std::string_view path = head.target.substr(0, mark);
   QueryFacts facts;
   if (mark < head.target.size()) facts = ReadQuery(head.target.substr(mark + 1));
+  const ReadPath read(path);
+  plan.live = IsLivePath(read.view()) && AsksForWebSocket(head);
+  if (plan.live && HasEphemeralToken(head, facts)) plan.key_place = KeyPlace::kNone;
   if (facts.credentials) {
-    const std::string query = WithoutCredentials(head.target.substr(mark + 1));
+    const bool keep_token = plan.key_place == KeyPlace::kNone;
+    const std::string query = WithoutCredentials(head.target.substr(mark + 1), keep_token);
     plan.target = path;
     if (!query.empty()) plan.target.append("?").append(query);
   } else {
     plan.target = head.target;
   }
-  const ReadPath read(path);
   if (read.has_dot_segment()) {
     plan.problem = "The path has a '.' or '..' segment; write the path that is meant.";
   } else if (IsOwn(path)) {

@@ -6,6 +6,7 @@
 
 #include "keyd/base/lease.h"
 #include "proxy/http_types.h"
+#include "proxy/resource_names.h"
 
 namespace keypool::proxy {
 
@@ -29,7 +30,11 @@ enum class ErrorShape {
   kInteractions,  // with a word in place of the number
 };
 
-enum class KeyPlace { kGoogHeader, kBearer };
+enum class KeyPlace {
+  kGoogHeader,
+  kBearer,
+  kNone,  // the client has an ephemeral token, of a project of its own: it is left alone
+};
 
 struct Plan {
   // Not empty: to be refused with 400 and this sentence, whatever the rest says; static storage.
@@ -47,9 +52,15 @@ struct Plan {
   BodyPlan body = BodyPlan::kKeep;
   ErrorShape error_shape = ErrorShape::kNative;
   KeyPlace key_place = KeyPlace::kGoogHeader;
+  // The upgrade to the WebSocket of a Live session: after 101 it is a tunnel of bytes, and the
+  // model stands in the first message.
+  bool live = false;
   // The target to send upstream: byte for byte the client's, without credential parameters (key,
-  // access_token, oauth_token, userProject, with or without '$', in any encoding).
+  // access_token, oauth_token, userProject, with or without '$', in any encoding); with
+  // KeyPlace::kNone the token stays.
   std::string target;
+  // What the target names that lives in one project, and what the answer will show of it.
+  ResourcePlan resources;
 };
 
 // Reads no body and looks at no clock. Every method and path has a plan, or a problem.
@@ -60,6 +71,10 @@ struct Plan {
 // metered methods on a model whose name no Gemini model has: passed on unmetered, they would be a
 // way around the quota.
 Plan MakePlan(const RequestHead& head);
+
+// True for a header that carries an ephemeral token ("auth_tokens/…"), as SDKs send it:
+// "Authorization: Token auth_tokens/…" and "x-goog-api-key: auth_tokens/…".
+bool IsEphemeralToken(const Field& field);
 
 // True for 1 to kModelBytesMax of [A-Z a-z 0-9 . _ -], in one or more segments parted by '/'.
 bool IsModelName(std::string_view text);

@@ -22,10 +22,14 @@ struct Head {
 
 Task<Interrupt> Send(ClientConnection& client, const Clock& clock, const Head& head,
                      std::string_view body, AnswerTo to) {
-  std::string text =
-      absl::StrCat("HTTP/1.1 ", head.http_status, " ", ToAbsl(head.reason),
-                   "\r\nDate: ", HttpDate(clock), "\r\nContent-Type: ", ToAbsl(head.content_type),
-                   "\r\nContent-Length: ", body.size(), "\r\n", ToAbsl(head.more));
+  std::string text = absl::StrCat("HTTP/1.1 ", head.http_status, " ", ToAbsl(head.reason),
+                                  "\r\nDate: ", HttpDate(clock), "\r\n", ToAbsl(head.more),
+                                  ToAbsl(to.cors_fields));
+  // What has no body by its status has no length either.
+  if (head.http_status != 204) {
+    absl::StrAppend(&text, "Content-Type: ", ToAbsl(head.content_type),
+                    "\r\nContent-Length: ", body.size(), "\r\n");
+  }
   absl::StrAppend(&text, to.keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
   std::array<iovec, 2> parts = {iovec{text.data(), text.size()},
                                 iovec{const_cast<char*>(body.data()), body.size()}};
@@ -52,6 +56,12 @@ Task<Interrupt> RespondPage(ClientConnection& client, const Clock& clock, const 
   const Head head = {page.http_status, ReasonPhrase(page.http_status),
                      "application/json; charset=UTF-8", more};
   co_return co_await Send(client, clock, head, page.body, to);
+}
+
+Task<Interrupt> RespondPreflight(ClientConnection& client, const Clock& clock,
+                                 std::string_view preflight_fields, AnswerTo to) {
+  const Head head = {204, "No Content", {}, preflight_fields};
+  co_return co_await Send(client, clock, head, {}, to);
 }
 
 }  // namespace keypool::proxy

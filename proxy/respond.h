@@ -17,6 +17,7 @@ struct AnswerTo {
   ErrorShape shape = ErrorShape::kNative;
   bool head_only = false;  // HEAD
   bool keep_alive = true;
+  std::string_view cors_fields = {};  // complete lines, for a page in a browser
 };
 
 // An error in Google's shape. kNone: it is on its way.
@@ -31,5 +32,9 @@ struct Page {
 };
 Task<Interrupt> RespondPage(ClientConnection& client, const Clock& clock, const Page& page,
                             AnswerTo to);
+
+// Tells a browser that the request may be sent that it asks for: 204 with these complete lines.
+Task<Interrupt> RespondPreflight(ClientConnection& client, const Clock& clock,
+                                 std::string_view preflight_fields, AnswerTo to);
 
 }  // namespace keypool::proxy

@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "keyd/base/assert.h"
 #include "keyd/base/log.h"
+#include "keyd/base/status.h"
 
 namespace keypool::proxy {
 
@@ -27,19 +28,26 @@ namespace asio = boost::asio;
 
 namespace {
 
-absl::Status CannotListen(const asio::ip::tcp::endpoint& endpoint, std::string_view why) {
-  return absl::UnavailableError(absl::StrCat("cannot listen on HOST ",
-                                             endpoint.address().to_string(), " PORT ",
-                                             endpoint.port(), ": ", std::string(why)));
+// Where to listen, and the setting that says so.
+struct Place {
+  asio::ip::tcp::endpoint endpoint;
+  std::string_view setting;
+};
+
+absl::Status CannotListen(const Place& place, std::string_view why) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on HOST ", place.endpoint.address().to_string(), " ",
+                   ToAbsl(place.setting), " ", place.endpoint.port(), ": ", ToAbsl(why)));
 }
 
 enum class Sharing { kAlone, kWithOtherThreads };
 
-// A bound socket. Sets the port in `*endpoint` to the real one.
-absl::StatusOr<int> Bind(asio::ip::tcp::endpoint* endpoint, Sharing sharing) {
+// A bound socket. Sets the port of `*place` to the real one.
+absl::StatusOr<int> Bind(Place* place, Sharing sharing) {
+  asio::ip::tcp::endpoint* const endpoint = &place->endpoint;
   const int fd =
       ::socket(endpoint->protocol().family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return CannotListen(*endpoint, std::generic_category().message(errno));
+  if (fd < 0) return CannotListen(*place, std::generic_category().message(errno));
   const int on = 1;
   ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (sharing == Sharing::kWithOtherThreads) {
@@ -50,77 +58,78 @@ absl::StatusOr<int> Bind(asio::ip::tcp::endpoint* endpoint, Sharing sharing) {
       ::getsockname(fd, endpoint->data(), &size) != 0) {
     const int error = errno;
     ::close(fd);
-    return CannotListen(*endpoint, std::generic_category().message(error));
+    return CannotListen(*place, std::generic_category().message(error));
   }
   return fd;
 }
 
-sigset_t StopSignals() {
-  sigset_t stop;
-  sigemptyset(&stop);
-  sigaddset(&stop, SIGINT);
-  sigaddset(&stop, SIGTERM);
-  return stop;
+sigset_t OurSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGHUP);
+  return signals;
 }
 
 // Signals as a descriptor: no handler runs in a thread of gRPC's or in the middle of anything.
 int OpenSignals() {
-  const sigset_t stop = StopSignals();
-  const int fd = ::signalfd(-1, &stop, SFD_NONBLOCK | SFD_CLOEXEC);
+  const sigset_t ours = OurSignals();
+  const int fd = ::signalfd(-1, &ours, SFD_NONBLOCK | SFD_CLOEXEC);
   KP_ASSERT(fd >= 0);
   return fd;
 }
 
-// One listening socket for each thread, all on the same port.
-absl::StatusOr<std::vector<int>> Listen(const ProxyConfig& config, int* port) {
-  asio::ip::tcp::endpoint endpoint(asio::ip::make_address(config.host),
-                                   static_cast<std::uint16_t>(config.port));
-  if (config.port != 0) {
+// One listening socket for each thread, all on the same port, which is returned.
+absl::StatusOr<int> Listen(Place place, bool tls,
+                           std::vector<std::vector<Worker::Listener>>* threads) {
+  if (place.endpoint.port() != 0) {
     // Threads share a port, but a second proxy on it would be a mistake that nobody notices.
-    const absl::StatusOr<int> probe = Bind(&endpoint, Sharing::kAlone);
+    const absl::StatusOr<int> probe = Bind(&place, Sharing::kAlone);
     if (!probe.ok()) return probe.status();
     ::close(*probe);
   }
-  std::vector<int> listeners;
-  absl::Status status;
-  while (static_cast<std::int64_t>(listeners.size()) < config.threads && status.ok()) {
-    const absl::StatusOr<int> fd = Bind(&endpoint, Sharing::kWithOtherThreads);
-    status = fd.status();
-    if (!fd.ok()) break;
-    listeners.push_back(*fd);
+  for (std::vector<Worker::Listener>& listeners : *threads) {
+    const absl::StatusOr<int> fd = Bind(&place, Sharing::kWithOtherThreads);
+    if (!fd.ok()) return fd.status();
+    listeners.push_back({*fd, tls});
     if (::listen(*fd, SOMAXCONN) != 0) {
-      status = CannotListen(endpoint, std::generic_category().message(errno));
+      return CannotListen(place, std::generic_category().message(errno));
     }
   }
-  if (!status.ok()) {
-    for (const int fd : listeners) ::close(fd);
-    return status;
-  }
-  *port = endpoint.port();
-  return listeners;
+  return place.endpoint.port();
+}
+
+Place PlaceOf(const ProxyConfig& config, std::int64_t port, std::string_view setting) {
+  return {{asio::ip::make_address(config.host), static_cast<std::uint16_t>(port)}, setting};
 }
 
 }  // namespace
 
-Server::Server(const ProxyConfig& config, const Clock& clock) : config_(config) {
+Server::Server(const ProxyConfig& config) : config_(config) {
   client::AdminClientOptions options;
   options.address = config.keyd_address;
   keyd_ = client::AdminClient::Open(std::move(options));
-  common_.reset(new Worker::Common{config, clock, *keyd_});
 }
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Open(const ProxyConfig& config,
                                                      const Clock& clock) {
-  std::unique_ptr<Server> server(new Server(config, clock));
-  absl::StatusOr<std::vector<int>> listeners = Listen(config, &server->port_);
-  if (!listeners.ok()) return listeners.status();
-  absl::Status status;
-  for (const int listener : *listeners) {
+  std::unique_ptr<Server> server(new Server(config));
+  if (!config.certificates.empty()) {
+    auto certificates = Certificates::Load(config.certificates);
+    if (!certificates.ok()) return certificates.status();
+    server->certificates_ = *std::move(certificates);
+  }
+  server->common_.reset(
+      new Worker::Common{config, clock, *server->keyd_, server->certificates_.get()});
+  std::vector<std::vector<Worker::Listener>> threads(static_cast<std::size_t>(config.threads));
+  absl::Status status = server->ListenOnAll(&threads);
+  for (const std::vector<Worker::Listener>& listeners : threads) {
     if (!status.ok()) {
-      ::close(listener);
+      for (const Worker::Listener& listener : listeners) ::close(listener.descriptor);
       continue;
     }
-    absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(*server->common_, listener);
+    absl::StatusOr<std::unique_ptr<Worker>> worker = Worker::Create(*server->common_, listeners);
     status = worker.status();
     if (worker.ok()) server->workers_.push_back(*std::move(worker));
   }
@@ -128,9 +137,38 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(const ProxyConfig& config,
   return server;
 }
 
+absl::Status Server::ListenOnAll(std::vector<std::vector<Worker::Listener>>* threads) {
+  if (config_.serves_plain_http) {
+    const auto port = Listen(PlaceOf(config_, config_.port, "PORT"), /*tls=*/false, threads);
+    if (!port.ok()) return port.status();
+    port_ = *port;
+  }
+  if (certificates_ != nullptr) {
+    const auto port = Listen(PlaceOf(config_, config_.tls_port, "TLS_PORT"), /*tls=*/true, threads);
+    if (!port.ok()) return port.status();
+    tls_port_ = *port;
+  }
+  return absl::OkStatus();
+}
+
+void Server::ReloadCertificates() {
+  if (certificates_ == nullptr) {
+    log::Info("nothing_to_reload", {{"problem", "TLS_CERT_FILE is not set"}});
+    return;
+  }
+  const absl::Status status = certificates_->Reload();
+  if (status.ok()) {
+    log::Info("certificates_reloaded", {{"files", config_.certificates.size()}});
+    return;
+  }
+  // Those that were read before go on being used.
+  const std::string problem(status.message());
+  log::Error("certificates_not_reloaded", {{"problem", problem}});
+}
+
 void Server::BlockSignals() {
-  const sigset_t stop = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &stop, nullptr);
+  const sigset_t ours = OurSignals();
+  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
 }
 
 void Server::Run() {
@@ -148,6 +186,10 @@ void Server::Run() {
     signals.async_wait(signals.wait_read, [&](const boost::system::error_code& error) {
       signalfd_siginfo received;
       if (error || ::read(signals.native_handle(), &received, sizeof(received)) <= 0) return;
+      if (received.ssi_signo == SIGHUP) {
+        ReloadCertificates();
+        return await_signal();
+      }
       if (std::exchange(stopping, true)) {
         log::Warning("proxy_stopping_now");
         end_now();
@@ -175,6 +217,7 @@ void Server::Run() {
   }
   log::Info("proxy_listening", {{"address", config_.host},
                                 {"port", port_},
+                                {"tls_port", tls_port_},
                                 {"threads", threads.size()},
                                 {"upstream", config_.gemini_base_url},
                                 {"keyd", config_.keyd_address}});

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "keyd/base/clock.h"
 #include "keyd/client/admin_client.h"
+#include "proxy/certificates.h"
 #include "proxy/config.h"
 #include "proxy/worker.h"
 
@@ -16,26 +17,34 @@ namespace keypool::proxy {
 
 class Server {
  public:
-  // Lets SIGTERM and SIGINT wait for Run. To be called before the first thread, which inherits it.
+  // Lets SIGTERM, SIGINT and SIGHUP wait for Run. To be called before the first thread, which
+  // inherits it.
   static void BlockSignals();
 
   // Listens with one socket for each thread. `config` and `clock` must outlive it. Errors:
   // UNAVAILABLE (the address cannot be listened on: HOST and PORT are named), those of
-  // Worker::Create.
+  // Certificates::Load and Worker::Create.
   static absl::StatusOr<std::unique_ptr<Server>> Open(const ProxyConfig& config,
                                                       const Clock& clock);
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
 
   // Serves until SIGTERM or SIGINT, then finishes what runs, for at most shutdown_grace. A second
-  // signal ends it at once. Called once.
+  // signal ends it at once. SIGHUP reads the certificates again. Called once.
   void Run();
 
  private:
-  Server(const ProxyConfig& config, const Clock& clock);
+  explicit Server(const ProxyConfig& config);
 
   const ProxyConfig& config_;
+  // One listener of each kind for each thread.
+  absl::Status ListenOnAll(std::vector<std::vector<Worker::Listener>>* threads);
+  void ReloadCertificates();
+
+  // Real ones; 0: not served.
   int port_ = 0;
+  int tls_port_ = 0;
+  std::unique_ptr<Certificates> certificates_;
   // Before the workers: their threads are gone when it is destroyed, and their event loops are not,
   // so that its last callbacks have a place to go.
   std::unique_ptr<Worker::Common> common_;

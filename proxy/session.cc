@@ -5,10 +5,13 @@
 
 #include "keyd/base/log.h"
 #include "proxy/body_scan.h"
+#include "proxy/public_address.h"
 #include "proxy/read_body.h"
 #include "proxy/refusals.h"
 #include "proxy/request_head.h"
+#include "proxy/resource_scan.h"
 #include "proxy/respond.h"
+#include "proxy/server_timeout.h"
 #include "proxy/session_request.h"
 
 namespace keypool::proxy {
@@ -16,6 +19,12 @@ namespace {
 
 constexpr absl::Duration kIdleMax = absl::Seconds(75);
 constexpr absl::Duration kHeadMax = absl::Seconds(10);
+constexpr absl::Duration kHandshakeMax = absl::Seconds(10);
+constexpr int kSwitchingProtocols = 101;
+
+constexpr std::string_view kTooManyResources =
+    "The request names more than 64 different files, caches and other resources; that is more than "
+    "the key pool keeps together in one project. Split it.";
 
 // Whether keyd should be asked for another key after this answer. keyd has the last word: it knows
 // whose fault the answer is.
@@ -35,9 +44,9 @@ bool WorthAnotherKey(int http_status) {
 
 }  // namespace
 
-Session::Session(Services& services, int descriptor, std::string client_address)
+Session::Session(Services& services, int descriptor, SslPtr ssl, std::string client_address)
     : services_(services),
-      client_(services.events, descriptor, services.wheel, services.buffers),
+      client_(services.events, descriptor, services.wheel, services.buffers, std::move(ssl)),
       client_address_(std::move(client_address)) {}
 
 void Session::Start(void (*on_end)(void*, Session*), void* owner) {
@@ -46,7 +55,7 @@ void Session::Start(void (*on_end)(void*, Session*), void* owner) {
 }
 
 Task<void> Session::Run(void (*on_end)(void*, Session*), void* owner) {
-  After after = client_.IsOpen() ? After::kKeepAlive : After::kClose;
+  After after = client_.IsOpen() ? co_await Secure() : After::kClose;
   while (after == After::kKeepAlive) {
     client_.SetDeadline(kIdleMax);
     const bool readable = co_await client_.AwaitReadable(services_.stopping);
@@ -59,28 +68,49 @@ Task<void> Session::Run(void (*on_end)(void*, Session*), void* owner) {
   on_end(owner, this);
 }
 
+Task<Session::After> Session::Secure() {
+  client_.SetDeadline(kHandshakeMax);
+  const ClientConnection::Secured secured = co_await client_.Secure(services_.stopping);
+  if (secured == ClientConnection::Secured::kYes) co_return After::kKeepAlive;
+  if (secured == ClientConnection::Secured::kNo) co_return After::kClose;
+  const ErrorAnswer error = ForPlainHttp();
+  const AnswerTo to = {ErrorShape::kNative, /*head_only=*/false, /*keep_alive=*/false};
+  const Interrupt interrupt = co_await RespondError(client_, services_.clock, error, to);
+  co_return interrupt == Interrupt::kNone ? After::kLinger : After::kClose;
+}
+
 Task<Session::After> Session::ServeRequest() {
   Request request(services_);
   End end = co_await ReadHead(request);
   if (!end.has_value()) {
+    const bool prefixed = RemovePrefix(services_.config.public_prefix, &request.head.target);
     request.plan = MakePlan(request.head);
+    if (prefixed && request.plan.route == Route::kAdmin) {
+      request.plan.problem = "Admin pages are not under the path of PUBLIC_BASE_URL.";
+    }
     if (!request.plan.problem.empty()) {
       end = co_await RefuseBad(request, request.plan.problem);
     } else if (request.plan.route != Route::kUpstream) {
       end = co_await ServeOwnPage(request);
-    } else if (request.plan.body == BodyPlan::kKeep || request.body_taken) {
-      end = co_await KeepBody(request);
+    } else if (const CrossOrigin from = ReadCrossOrigin(request.head); !from.origin.empty()) {
+      end = co_await JudgeOrigin(request, from);
     }
+    const bool keeps = request.plan.body == BodyPlan::kKeep || request.body_taken;
+    if (!end.has_value() && keeps) end = co_await KeepBody(request);
     if (!end.has_value() && !request.plan.pooled_collection.empty()) {
       end = co_await OpenList(request);
     }
   }
   while (!end.has_value()) {
-    end = co_await AcquireLease(request);
-    if (end.has_value() || !request.lease.Open()) continue;
+    const bool takes_key = request.plan.key_place != KeyPlace::kNone;
+    if (takes_key) end = co_await AcquireLease(request);
+    if (end.has_value() || (takes_key && !request.lease.Open())) continue;
     end = co_await Forward(request);
     if (end.has_value() || !request.answered) continue;
-    if (WorthAnotherKey(request.exchange->answer().head().status)) {
+    const int status = request.exchange->answer().head().status;
+    if (status == kSwitchingProtocols) {
+      end = co_await ServeLive(request);
+    } else if (takes_key && WorthAnotherKey(status)) {
       end = co_await DescribeFailure(request);
     } else if (request.list.has_value() && request.exchange->answer().head().status == 200) {
       end = co_await TakeListPage(request);
@@ -146,13 +176,33 @@ Task<Session::After> Session::ServeOwnPage(Request& request) {
   co_return keep_alive ? After::kKeepAlive : After::kLinger;
 }
 
+Task<Session::End> Session::JudgeOrigin(Request& request, const CrossOrigin& from) {
+  if (!services_.config.cors.Allows(from.origin)) {
+    co_return co_await Refuse(request, ForForeignPage(from.origin), "foreign_page");
+  }
+  request.cors_fields = CorsFields(from.origin);
+  if (!from.preflight) co_return std::nullopt;
+  const std::string fields = PreflightFields(from);
+  const AnswerTo to = To(request);
+  request.status = 204;
+  const Interrupt interrupt = co_await RespondPreflight(client_, services_.clock, fields, to);
+  if (interrupt != Interrupt::kNone) co_return Left(request, "client_gone");
+  request.outcome = "preflight";
+  co_return to.keep_alive ? After::kKeepAlive : After::kLinger;
+}
+
 Task<Session::End> Session::KeepBody(Request& request) {
   BodyScan scan;
   if (request.plan.model_in_body) scan.model.emplace();
   if (request.plan.model_in_body || request.plan.kind == Kind::kMetered) scan.text.emplace();
-  const ReadBodyResult taken =
-      co_await ReadBody(client_, request.head, services_.config.body,
-                        scan.text.has_value() ? &scan : nullptr, &request.body);
+  const bool has_body = request.head.framing != Framing::kNone;
+  if (has_body) {
+    const ProxyConfig& config = services_.config;
+    scan.resources.emplace(ResourceScan::Hosts{config.origin.authority, request.head.host,
+                                               AuthorityIn(config.public_base)});
+  }
+  const ReadBodyResult taken = co_await ReadBody(client_, request.head, services_.config.body,
+                                                 has_body ? &scan : nullptr, &request.body);
   if (taken.end == BodyEnd::kGone) co_return Left(request, "client_gone");
   if (taken.end != BodyEnd::kComplete) {
     if (!taken.problem.empty()) log::Warning("body_not_kept", {{"problem", taken.problem}});
@@ -168,6 +218,13 @@ Task<Session::End> Session::KeepBody(Request& request) {
     request.plan.model = scan.model->Model();
     request.plan.kind = Kind::kMetered;
   }
+  ResourceNames& named = request.plan.resources.names;
+  if (has_body) {
+    for (const std::string& name : scan.resources->Names().all()) named.Add(name);
+  }
+  if (named.TooMany() || (has_body && scan.resources->Names().TooMany())) {
+    co_return co_await RefuseBad(request, kTooManyResources);
+  }
   if (request.plan.kind == Kind::kMetered) request.command.input_tokens = scan.text->InputTokens();
   client_.Watch();
   co_return std::nullopt;
@@ -178,6 +235,9 @@ Task<Session::End> Session::AcquireLease(Request& request) {
     request.command.kind = request.plan.kind;
     request.command.model = request.plan.model;
     request.command.client = client_address_;
+    request.command.resources = request.plan.resources.names.all();
+    request.time_given = ReadServerTimeout(request.head);
+    if (request.time_given) request.due = services_.clock.MonoNow() + *request.time_given;
     services_.retries.CountRequest(services_.clock.MonoNow());
   }
   client::AcquireOptions options;
@@ -217,6 +277,21 @@ Task<Session::End> Session::AcquireLease(Request& request) {
 Task<Session::End> Session::Forward(Request& request) {
   request.answered = false;
   request.answer_is_honest = false;
+  if (request.time_given) {
+    const absl::Duration left = request.due - services_.clock.MonoNow();
+    if (left <= absl::ZeroDuration()) {
+      request.lease = LeaseGuard();  // goes back unsent
+      co_return co_await Refuse(request, ForTimeUsedUp(*request.time_given), "time_used_up");
+    }
+    request.server_timeout = SecondsLeft(left, *request.time_given);
+  }
+  const ExchangeEnd end = co_await Send(request);
+  if (end != ExchangeEnd::kAnswered) co_return co_await OnNoAnswer(request, end);
+  request.answered = true;
+  co_return std::nullopt;
+}
+
+Task<ExchangeEnd> Session::Send(Request& request) {
   const ProxyConfig& config = services_.config;
   const Exchange::Surroundings around = {client_, services_.upstream, services_.buffers,
                                          services_.clock, config.upstream_timeout};
@@ -224,7 +299,9 @@ Task<Session::End> Session::Forward(Request& request) {
   if (!std::exchange(request.on_way, true) && request.plan.target != "*") {  // which is no path
     request.plan.target.insert(0, config.origin.prefix);
   }
-  const Outgoing out = {request.head, request.plan, config.origin.authority, request.body};
+  const Outgoing out = {request.head, request.plan, config.origin.authority, request.body,
+                        request.server_timeout};
+  if (request.lease.Open()) request.keys.Add(request.lease.grant().secret);
   const ExchangeEnd end =
       co_await request.exchange->Run(out, request.fresh_connection, &request.lease);
   if (request.plan.body == BodyPlan::kStream) {
@@ -232,9 +309,7 @@ Task<Session::End> Session::Forward(Request& request) {
     request.streamed_bytes = request.exchange->streamed_bytes();
   }
   if (request.lease.Sent()) ++request.attempts;
-  if (end != ExchangeEnd::kAnswered) co_return co_await OnNoAnswer(request, end);
-  request.answered = true;
-  co_return std::nullopt;
+  co_return end;
 }
 
 }  // namespace keypool::proxy

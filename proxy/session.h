@@ -8,14 +8,19 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "keyd/base/clock.h"
 #include "proxy/admin_http.h"
+#include "proxy/answer_scan.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/client_connection.h"
 #include "proxy/config.h"
+#include "proxy/cors.h"
 #include "proxy/exchange.h"
+#include "proxy/headers.h"
 #include "proxy/lease_client.h"
+#include "proxy/lease_guard.h"
 #include "proxy/pooled_list.h"
 #include "proxy/respond.h"
 #include "proxy/retry_budget.h"
@@ -23,10 +28,10 @@
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
 #include "proxy/upstream_pool.h"
-#include "proxy/usage_scan.h"
 
 namespace keypool::proxy {
 
+class LiveTunnel;
 class Session;
 
 // What a thread has for its sessions. Outlives them.
@@ -47,8 +52,8 @@ struct Services {
 // the lease.
 class Session {
  public:
-  // `descriptor` is a connected, non-blocking socket, which it takes.
-  Session(Services& services, int descriptor, std::string client_address);
+  // `descriptor` is a connected, non-blocking socket, which it takes; `ssl` is over it, or null.
+  Session(Services& services, int descriptor, SslPtr ssl, std::string client_address);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -70,16 +75,28 @@ class Session {
   using End = std::optional<After>;  // empty: the request goes on
 
   Task<void> Run(void (*on_end)(void*, Session*), void* owner);
+  // kKeepAlive when the connection is ready for requests.
+  Task<After> Secure();
   Task<After> ServeRequest();
 
   // The phases. Each gives how the request ended, or nothing when it goes on.
   Task<End> ReadHead(Request& request);
   Task<After> ServeOwnPage(Request& request);
+  Task<End> JudgeOrigin(Request& request, const CrossOrigin& from);
   Task<End> KeepBody(Request& request);
   Task<End> AcquireLease(Request& request);
   Task<End> Forward(Request& request);
   Task<End> DescribeFailure(Request& request);
   Task<After> RelayAnswer(Request& request);
+  // Behind 101: see session_live.cc.
+  Task<After> ServeLive(Request& request);
+  Task<End> OpenLive(Request& request, LiveTunnel& tunnel);
+  Task<End> AwaitSetup(Request& request, LiveTunnel& tunnel);
+  Task<End> AcquireForSetup(Request& request, LiveTunnel& tunnel);
+  Task<End> ConnectForSetup(Request& request, LiveTunnel& tunnel);
+  Task<After> RunLive(Request& request, LiveTunnel& tunnel);
+  Task<After> CloseLive(Request& request, int code, std::string_view reason,
+                        std::string_view outcome);
 
   // Lists over the whole pool: session_list.cc.
   Task<End> OpenList(Request& request);
@@ -90,16 +107,39 @@ class Session {
   Task<End> MoveListOn(Request& request, const Refusal& refusal);
   static void AskForListPage(Request& request);
 
-  static void SettleRelayed(Request& request, int http_status,
-                            const std::optional<UsageScan>& scan);
+  // Resources that live in one project: session_resources.cc.
+  enum class Step { kFound, kNext, kEnd, kGone };
+  static AnswerScan ScanFor(const Request& request, const ResponseHead& head);
+  static LeaseGuard::Account AccountOf(const AnswerScan& scan);
+  std::vector<ResourceNote> NotesOf(const Request& request, const ResponseHead& head,
+                                    const AnswerScan& scan) const;
+  static bool TellsNews(const Request& request, const std::vector<ResourceNote>& notes);
+  // Has keyd know what a small answer shows before the client sees its end.
+  Task<Interrupt> Learn(Request& request, AnswerScan* scan);
+  // Nothing: the client has left.
+  Task<std::optional<absl::StatusOr<client::AcquireResult>>> Ask(client::AcquireOptions options);
+  // The answer is of a project of which nobody knows whether it is the right one.
+  static bool MayBeElsewhere(Request& request);
+  static bool IsUnknownResource(const AnswerFacts& facts);
+  // Asks the other projects, one after the other, until one knows what the request names.
+  Task<End> Walk(Request& request);
+  Task<Step> AskNextProject(Request& request, Exchange* probe);
+  void ShowUploadUrls(Request& request, ClientHeadOptions* options) const;
+
+  void SettleRelayed(Request& request, const ResponseHead& head, const AnswerScan& scan);
   static AnswerFacts Describe(const Request& request, Exchange& exchange);
   // kTimeout when it is over.
   Task<Interrupt> Pause(absl::Duration time);
+  // Sends it with the lease, on a connection of the pool or a new one.
+  Task<ExchangeEnd> Send(Request& request);
   Task<End> OnRefusal(Request& request, const Refusal& refusal);
+  // True when the request is to be asked for again, and may wait for its turn in keyd.
+  bool WaitsFor(Request& request, const Refusal& refusal) const;
   // How much longer a request may wait for a key.
   absl::Duration Patience(Request& request) const;
   Task<End> OnNoAnswer(Request& request, ExchangeEnd end);
   Task<After> Refuse(Request& request, const ErrorAnswer& error, std::string_view outcome);
+  AnswerTo To(const Request& request) const;
   Task<After> RefuseBad(Request& request, std::string_view problem);
   // Counts it, too.
   bool MayTryAgain(const Request& request);

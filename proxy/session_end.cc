@@ -42,25 +42,31 @@ AnswerFacts Session::Describe(const Request& request, Exchange& exchange) {
 }
 
 Task<Session::After> Session::RelayAnswer(Request& request) {
-  Exchange& exchange = *request.exchange;
+  Exchange& exchange = request.Answering();
   const ResponseHead& head = exchange.answer().head();
   if (head.status >= 400 && request.lease.Open()) {
-    const Interrupt interrupt = co_await KeepPayload(client_, exchange);
+    const Interrupt interrupt = co_await KeepPayload(client_, exchange, request.keys);
     request.lease.Settle(Describe(request, exchange));
     if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
   }
   ClientHeadOptions options;
   options.body = ClientFraming(head, request.head.minor_version);
   options.client_minor_version = request.head.minor_version;
+  options.cors_fields = request.cors_fields;
   options.keep_alive = request.keep_alive && request.body_taken && !services_.stopping &&
                        options.body.framing != Framing::kToClose;
-  std::optional<UsageScan> scan;
-  if (request.plan.kind == Kind::kMetered && head.status < 300) scan.emplace(head.content_encoding);
+  ShowUploadUrls(request, &options);
+  AnswerScan scan = ScanFor(request, head);
+  if (request.lease.Open()) {
+    const Interrupt interrupt = co_await Learn(request, &scan);
+    if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
+  }
+  const bool scans = request.lease.Open() && scan.Any();
   const RelayResult relayed =
-      co_await Relay(client_, exchange, options, scan.has_value() ? &*scan : nullptr);
+      co_await Relay(client_, exchange, options, request.keys, scans ? &scan : nullptr);
   request.status = head.status;
   request.payload_bytes = relayed.payload_bytes;
-  SettleRelayed(request, head.status, scan);
+  SettleRelayed(request, head, scan);
   switch (relayed.end) {
     case RelayEnd::kComplete:
       exchange.Finish();
@@ -72,41 +78,58 @@ Task<Session::After> Session::RelayAnswer(Request& request) {
       co_return Left(request, "client_gone");
     case RelayEnd::kClientStalled:
       co_return Left(request, "client_stalled");
+    case RelayEnd::kKeyShows:
+      log::Error("key_in_answer", {{"lease", request.lease_id.value()}, {"status", head.status}});
+      if (!relayed.begun) co_return co_await Refuse(request, ForKeyInAnswer(), "key_in_answer");
+      request.outcome = "key_in_answer";
+      break;
     case RelayEnd::kUpstreamCut:
+      request.outcome = "upstream_cut";
+      break;
     case RelayEnd::kUpstreamSilent:
+      request.outcome = "upstream_silent";
       break;
   }
-  request.outcome = relayed.end == RelayEnd::kUpstreamCut ? "upstream_cut" : "upstream_silent";
   co_return options.body.framing == Framing::kToClose ? After::kReset : After::kClose;
 }
 
-void Session::SettleRelayed(Request& request, int http_status,
-                            const std::optional<UsageScan>& scan) {
+void Session::SettleRelayed(Request& request, const ResponseHead& head, const AnswerScan& scan) {
+  if (!request.lease.Open()) return;
   AnswerFacts facts;
-  facts.http_status = http_status;
-  if (!scan.has_value()) return request.lease.Settle(std::move(facts));
+  facts.http_status = head.status;
+  LeaseGuard::Account account = AccountOf(scan);
+  std::optional<AnswerFacts> error;
+  if (scan.usage.has_value()) error = scan.usage->Error();
   // An error inside an answer of 200 says more than the 200.
-  if (std::optional<AnswerFacts> error = scan->Error()) {
+  if (error.has_value()) {
     facts = *std::move(error);
     facts.key_as_bearer = request.plan.key_place == KeyPlace::kBearer;
     request.error_inside = true;
+  } else {
+    account.resources = NotesOf(request, head, scan);
   }
-  request.lease.Settle(std::move(facts), {scan->usage(), scan->ModelVersion()});
+  request.lease.Settle(std::move(facts), std::move(account));
 }
 
 Task<Session::End> Session::DescribeFailure(Request& request) {
   Exchange& exchange = *request.exchange;
   const std::int64_t retries_max = services_.config.max_retries;
-  if (retries_max == 0 || request.plan.body == BodyPlan::kStream) {
+  const bool may_be_elsewhere = MayBeElsewhere(request);
+  if ((retries_max == 0 && !may_be_elsewhere) || request.plan.body == BodyPlan::kStream) {
     co_return co_await RelayAnswer(request);
   }
-  const Interrupt interrupt = co_await KeepPayload(client_, exchange);
+  const Interrupt interrupt = co_await KeepPayload(client_, exchange, request.keys);
   AnswerFacts facts = Describe(request, exchange);
   if (exchange.answer().complete) exchange.Finish();
   if (interrupt == Interrupt::kGone) {
     request.lease.Settle(std::move(facts));
     co_return Left(request, "client_gone");
   }
+  if (may_be_elsewhere && IsUnknownResource(facts)) {
+    request.lease.Settle(std::move(facts));
+    co_return co_await Walk(request);
+  }
+  if (retries_max == 0) co_return co_await RelayAnswer(request);
   // keyd is asked even after the last try: whether the answer is the caller's to see is for it to
   // say.
   request.retrying = true;
@@ -149,27 +172,36 @@ Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) 
   }
   const bool quota =
       refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
-  const bool passes = quota || refusal.reason == RefusalReason::kModelOverloaded ||
-                      refusal.reason == RefusalReason::kSourceThrottled;
-  const bool has_waited = request.command.wait_up_to > absl::ZeroDuration();
-  const absl::Duration patience = Patience(request);
-  if (passes && !has_waited && patience > absl::ZeroDuration() &&
-      refusal.retry_after.value_or(absl::InfiniteDuration()) <= patience) {
-    // In keyd, where those who wait are served in turn.
-    request.command.wait_up_to = patience;
-    request.command.exclude_keys.clear();  // by then they may be the ones that are free again
-    co_return std::nullopt;
-  }
+  if (WaitsFor(request, refusal)) co_return std::nullopt;
   if (request.answer_is_honest) co_return co_await RelayAnswer(request);
   const ErrorAnswer error = ForRefusal(refusal, request.command.model,
                                        std::max(services_.config.retry_delay, absl::Seconds(1)));
   co_return co_await Refuse(request, error, quota ? "exhausted" : "refused");
 }
 
+bool Session::WaitsFor(Request& request, const Refusal& refusal) const {
+  const bool passes = refusal.reason == RefusalReason::kExhausted ||
+                      refusal.reason == RefusalReason::kAllExcluded ||
+                      refusal.reason == RefusalReason::kModelOverloaded ||
+                      refusal.reason == RefusalReason::kSourceThrottled;
+  const bool has_waited = request.command.wait_up_to > absl::ZeroDuration();
+  const absl::Duration patience = Patience(request);
+  if (!passes || has_waited || patience <= absl::ZeroDuration() ||
+      refusal.retry_after.value_or(absl::InfiniteDuration()) > patience) {
+    return false;
+  }
+  // In keyd, where those who wait are served in turn.
+  request.command.wait_up_to = patience;
+  request.command.exclude_keys.clear();  // by then they may be the ones that are free again
+  return true;
+}
+
 absl::Duration Session::Patience(Request& request) const {
   const MonoTime now = services_.clock.MonoNow();
   if (!request.patient_until) request.patient_until = now + services_.config.max_wait;
-  return *request.patient_until - now;
+  const MonoTime until =
+      request.time_given ? std::min(*request.patient_until, request.due) : *request.patient_until;
+  return until - now;
 }
 
 Task<Session::End> Session::OnNoAnswer(Request& request, ExchangeEnd end) {
@@ -190,13 +222,17 @@ Task<Session::End> Session::OnNoAnswer(Request& request, ExchangeEnd end) {
 
 Task<Session::After> Session::Refuse(Request& request, const ErrorAnswer& error,
                                      std::string_view outcome) {
-  const bool keep_alive = MayKeepAlive(request);
-  const AnswerTo to = {request.plan.error_shape, request.head.method == "HEAD", keep_alive};
+  const AnswerTo to = To(request);
   request.status = error.http_status;
   const Interrupt interrupt = co_await RespondError(client_, services_.clock, error, to);
   if (interrupt != Interrupt::kNone) co_return Left(request, "client_gone");
   request.outcome = outcome;
-  co_return keep_alive ? After::kKeepAlive : After::kLinger;
+  co_return to.keep_alive ? After::kKeepAlive : After::kLinger;
+}
+
+AnswerTo Session::To(const Request& request) const {
+  return {request.plan.error_shape, request.head.method == "HEAD", MayKeepAlive(request),
+          request.cors_fields};
 }
 
 Task<Session::After> Session::RefuseBad(Request& request, std::string_view problem) {

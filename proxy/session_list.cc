@@ -45,7 +45,7 @@ Task<Session::End> Session::TakeListPage(Request& request) {
   Exchange& exchange = *request.exchange;
   UpstreamAnswer& answer = exchange.answer();
   const Interrupt interrupt =
-      co_await KeepPayload(client_, exchange, {kPageBytesMax, kPageTimeMax});
+      co_await KeepPayload(client_, exchange, request.keys, {kPageBytesMax, kPageTimeMax});
   AnswerFacts facts;
   facts.http_status = answer.head().status;
   request.lease.Settle(std::move(facts));
@@ -66,7 +66,7 @@ Task<Session::End> Session::TakeListPage(Request& request) {
 
 bool Session::MovesListOn(const Refusal& refusal, const PooledList& list) {
   return refusal.reason == RefusalReason::kOwnerUnavailable ||
-         (refusal.reason == RefusalReason::kNoMoreProjects && !list.Untouched());
+         (refusal.reason == RefusalReason::kNoMoreProjects && !list.Next().project.empty());
 }
 
 Task<Session::End> Session::MoveListOn(Request& request, const Refusal& refusal) {
@@ -82,14 +82,13 @@ Task<Session::End> Session::MoveListOn(Request& request, const Refusal& refusal)
 Task<Session::End> Session::RespondList(Request& request) {
   Page page;
   page.body = request.list->Body();
-  const bool keep_alive = MayKeepAlive(request);
-  const Interrupt interrupt = co_await RespondPage(
-      client_, services_.clock, page, {ErrorShape::kNative, /*head_only=*/false, keep_alive});
+  const AnswerTo to = To(request);
+  const Interrupt interrupt = co_await RespondPage(client_, services_.clock, page, to);
   request.status = page.http_status;
   request.payload_bytes = page.body.size();
   if (interrupt != Interrupt::kNone) co_return Left(request, "client_gone");
   request.outcome = "ok";
-  co_return keep_alive ? After::kKeepAlive : After::kLinger;
+  co_return to.keep_alive ? After::kKeepAlive : After::kLinger;
 }
 
 }  // namespace keypool::proxy

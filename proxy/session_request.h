@@ -1,10 +1,14 @@
-// All that a session knows of a request while it runs. For session.cc and session_end.cc only.
+// All that a session knows of a request while it runs. For session.cc, session_end.cc and
+// session_live.cc only.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/time/time.h"
 #include "keyd/base/clock.h"
 #include "keyd/base/lease.h"
 #include "proxy/body.h"
@@ -12,8 +16,10 @@
 #include "proxy/http_types.h"
 #include "proxy/lease_guard.h"
 #include "proxy/pooled_list.h"
+#include "proxy/redact.h"
 #include "proxy/request_plan.h"
 #include "proxy/session.h"
+#include "proxy/upload_urls.h"
 
 namespace keypool::proxy {
 
@@ -29,14 +35,23 @@ struct Session::Request {
   bool keep_alive = false;
   bool body_taken = false;  // everything that the client owes has been read
 
+  std::string cors_fields;  // for the page that the request comes from
+  // How long Google may take for it, if the client says so, and until when that is.
+  std::optional<absl::Duration> time_given;
+  MonoTime due;
+
   bool counted = false;  // among those that a part of may be tried again
   // What keyd is asked for, the report that goes along, and the attempt that it is about.
   AcquireCommand command;
   std::optional<ReportCommand> previous;
+  Redactor keys;               // of all attempts
+  std::string server_timeout;  // what upstream is told of the time that is left
   std::optional<Exchange> exchange;
   bool answered = false;                  // … and it has an answer
   std::optional<PooledList> list;         // put together of several answers
   bool on_way = false;                    // the target has the prefix of the upstream
+  Exchange* walked = nullptr;             // the one with the answer, when other projects were asked
+  std::vector<ProjectId> walked_through;  // in this order
   int attempts = 0;                       // requests that were sent upstream
   std::optional<MonoTime> patient_until;  // set when it had to wait for a key
   int lates = 0;
@@ -44,6 +59,15 @@ struct Session::Request {
   bool answer_is_honest = false;  // the last answer says more to the caller than we could
   bool retrying = false;          // the next lease is for another try of the same request
   bool fresh_connection = false;
+
+  // Where the client goes on with an upload.
+  std::string public_base;
+  UrlRewrite upload_urls = {};
+  // Of a Live session: what the client was told that upstream agrees to, and the key of the
+  // connection to it.
+  std::string live_agreement;
+  KeyId live_key;
+  bool live_refusal_stands = false;  // upstream has closed it, and the client is to see that
 
   // For the log line.
   LeaseId lease_id;
@@ -53,8 +77,11 @@ struct Session::Request {
   std::uint64_t payload_bytes = 0;
   std::uint64_t streamed_bytes = 0;
   std::string_view outcome;  // empty: there was no request
+  std::string live_target;   // of the head, when that is gone
 
   LeaseGuard lease;
+
+  Exchange& Answering() { return walked != nullptr ? *walked : *exchange; }
 };
 
 }  // namespace keypool::proxy

@@ -1,5 +1,7 @@
 #include "proxy/socket.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -129,6 +131,16 @@ void Socket::ArmRead() { impl_->Arm(Impl::kRead); }
 void Socket::ArmWrite() { impl_->Arm(Impl::kWrite); }
 bool Socket::ReadArmed() const { return impl_ != nullptr && impl_->armed[Impl::kRead]; }
 bool Socket::WriteArmed() const { return impl_ != nullptr && impl_->armed[Impl::kWrite]; }
+
+void Socket::KeepAlive() {
+  constexpr int kOn = 1, kIdleSeconds = 60, kIntervalSeconds = 20, kProbes = 3;
+  if (impl_ == nullptr) return;
+  const int fd = Descriptor();
+  ::setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &kOn, sizeof(kOn));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleSeconds, sizeof(kIdleSeconds));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kIntervalSeconds, sizeof(kIntervalSeconds));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &kProbes, sizeof(kProbes));
+}
 
 void Socket::EndWriting() {
   if (impl_ != nullptr) ::shutdown(Descriptor(), SHUT_WR);

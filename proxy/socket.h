@@ -57,6 +57,8 @@ class Socket {
   bool ReadArmed() const;
   bool WriteArmed() const;
 
+  // Lets the kernel find out that a silent peer has gone without a word.
+  void KeepAlive();
   void EndWriting();  // FIN
   void Close();
   void Reset();  // RST: the peer must not take this for an end in order

@@ -1,5 +1,7 @@
 #include "proxy/target.h"
 
+#include <algorithm>
+
 #include "proxy/char_class.h"
 
 namespace keypool::proxy {
@@ -32,6 +34,16 @@ bool IsSse(std::string_view value) {
   }
   const int next = TakeDecoded(&value);
   return next == -1 || next == ';';
+}
+
+bool IsEphemeralToken(std::string_view parameter) {
+  const std::size_t equals = parameter.find('=');
+  if (equals == std::string_view::npos || !IsNamed(parameter.substr(0, equals), "access_token")) {
+    return false;
+  }
+  std::string_view value = parameter.substr(equals + 1);
+  return std::all_of(kEphemeralStart.begin(), kEphemeralStart.end(),
+                     [&value](char c) { return TakeDecoded(&value) == c; });
 }
 
 bool IsCredentialName(std::string_view name) {
@@ -103,6 +115,7 @@ QueryFacts ReadQuery(std::string_view query) {
   ForEachParameter(query, [&](std::string_view parameter) {
     const std::string_view name = NameOf(parameter);
     if (IsCredentialName(name)) facts.credentials = true;
+    if (IsEphemeralToken(parameter)) facts.ephemeral_token = true;
     if (DecodesTo(name, "$httpMethod")) facts.method_override = true;
     if (name.size() < parameter.size() && IsNamed(name, "alt") &&
         IsSse(parameter.substr(name.size() + 1))) {
@@ -112,12 +125,26 @@ QueryFacts ReadQuery(std::string_view query) {
   return facts;
 }
 
-std::string WithoutCredentials(std::string_view query) {
+std::string QueryValue(std::string_view query, std::string_view name) {
+  std::string value;
+  ForEachParameter(query, [&](std::string_view parameter) {
+    if (!value.empty() || !DecodesTo(NameOf(parameter), name)) return;
+    parameter.remove_prefix(std::min(NameOf(parameter).size() + 1, parameter.size()));
+    for (int c = TakeDecoded(&parameter); c != -1; c = TakeDecoded(&parameter)) {
+      value.push_back(static_cast<char>(c));
+    }
+  });
+  return value;
+}
+
+std::string WithoutCredentials(std::string_view query, bool keep_ephemeral) {
   std::string kept;
   kept.reserve(query.size());
   bool first = true;
   ForEachParameter(query, [&](std::string_view parameter) {
-    if (IsCredentialName(NameOf(parameter))) return;
+    if (IsCredentialName(NameOf(parameter)) && !(keep_ephemeral && IsEphemeralToken(parameter))) {
+      return;
+    }
     if (!first) kept.push_back('&');
     kept.append(parameter);
     first = false;

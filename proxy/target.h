@@ -33,11 +33,19 @@ struct QueryFacts {
   bool credentials = false;      // there are some, to be removed
   bool sse = false;              // alt=sse
   bool method_override = false;  // $httpMethod
+  bool ephemeral_token = false;  // access_token=auth_tokens/…
 };
 // `query` is without its '?'.
 QueryFacts ReadQuery(std::string_view query);
 
-// `query` without credential parameters; every other byte stays, empty parameters included.
-std::string WithoutCredentials(std::string_view query);
+// The value of the first parameter `name`, decoded; empty when there is none.
+std::string QueryValue(std::string_view query, std::string_view name);
+
+// What ephemeral tokens begin with.
+inline constexpr std::string_view kEphemeralStart = "auth_tokens/";
+
+// `query` without credential parameters, but for ephemeral tokens if `keep_ephemeral`; every other
+// byte stays, empty parameters included.
+std::string WithoutCredentials(std::string_view query, bool keep_ephemeral = false);
 
 }  // namespace keypool::proxy

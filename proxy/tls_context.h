@@ -10,17 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "proxy/origin.h"
+#include "proxy/ssl_ptr.h"
 
 namespace keypool::proxy {
-
-struct FreeSsl {
-  // Without a shutdown OpenSSL would take the session for broken and not resume it.
-  void operator()(SSL* ssl) const {
-    SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-    SSL_free(ssl);
-  }
-};
-using SslPtr = std::unique_ptr<SSL, FreeSsl>;
 
 // Used by one thread; must outlive its connections.
 class TlsContext {
@@ -38,9 +30,6 @@ class TlsContext {
   static std::string Problem(const SSL* ssl);
 
  private:
-  struct FreeContext {
-    void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
-  };
   struct FreeSession {
     void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
   };
@@ -55,7 +44,7 @@ class TlsContext {
   std::string host_;
   bool host_is_address_ = false;
   std::vector<SessionPtr> sessions_;
-  std::unique_ptr<SSL_CTX, FreeContext> context_;
+  SslContextPtr context_;
 };
 
 }  // namespace keypool::proxy

@@ -1,8 +1,10 @@
 #include "proxy/upstream_answer.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "keyd/base/assert.h"
+#include "proxy/field_names.h"
 #include "proxy/response_head.h"
 
 namespace keypool::proxy {
@@ -29,7 +31,7 @@ UpstreamAnswer::HeadStep UpstreamAnswer::ParseHead(std::string_view request_meth
     }
     begin_ += head.size;
     scanned_ = 0;
-    if (head.status >= 200) {
+    if (head.status >= 200 || (head.status == 101 && upgrade_expected_)) {
       head_ = std::move(head);
       left_ = head_.content_length;
       pinned_ = begin_;
@@ -40,13 +42,14 @@ UpstreamAnswer::HeadStep UpstreamAnswer::ParseHead(std::string_view request_meth
   }
 }
 
+void UpstreamAnswer::LetGo() {
+  if (begin_ != end_) return;
+  pinned_ = begin_ = end_ = 0;
+  block_.reset();
+}
+
 UpstreamAnswer::BodyStep UpstreamAnswer::Decode(Pieces* pieces) {
-  pieces->count = pieces->bytes = 0;
-  const auto add = [pieces](std::string_view data) {
-    if (data.empty()) return;
-    pieces->part[pieces->count++] = data;
-    pieces->bytes += data.size();
-  };
+  pieces->Clear();
   const auto unread = [this] { return std::string_view(block_.get() + begin_, end_ - begin_); };
   switch (head_.framing) {
     case Framing::kNone:
@@ -55,14 +58,14 @@ UpstreamAnswer::BodyStep UpstreamAnswer::Decode(Pieces* pieces) {
     case Framing::kSized: {
       const std::size_t n =
           static_cast<std::size_t>(std::min<std::uint64_t>(unread().size(), left_));
-      add(unread().substr(0, n));
+      pieces->Add(unread().substr(0, n));
       begin_ += n;
       left_ -= n;
       done_ = left_ == 0;
       return done_ ? BodyStep::kDone : BodyStep::kMore;
     }
     case Framing::kToClose:
-      add(unread());
+      pieces->Add(unread());
       begin_ = end_;
       return BodyStep::kMore;
     case Framing::kChunked:
@@ -72,7 +75,7 @@ UpstreamAnswer::BodyStep UpstreamAnswer::Decode(Pieces* pieces) {
     if (pieces->count == Pieces::kMax) return BodyStep::kFull;
     const ChunkedDecoder::Step step = decoder_.Feed(unread());
     if (step.state == ChunkedDecoder::State::kInvalid) return BodyStep::kInvalid;
-    add(step.data);
+    pieces->Add(step.data);
     begin_ += step.consumed;
     if (step.state == ChunkedDecoder::State::kDone) {
       done_ = true;
@@ -81,6 +84,19 @@ UpstreamAnswer::BodyStep UpstreamAnswer::Decode(Pieces* pieces) {
     KP_ASSERT(step.consumed > 0);
   }
   return BodyStep::kMore;
+}
+
+void UpstreamAnswer::ReplaceBody(std::string body) {
+  kept = std::move(body);
+  complete = true;
+  const auto coding = [](const Field& field) {
+    return Identify(field.name) == FieldName::kContentEncoding;
+  };
+  head_.fields.erase(std::remove_if(head_.fields.begin(), head_.fields.end(), coding),
+                     head_.fields.end());
+  head_.content_encoding = {};
+  head_.content_length = kept.size();
+  head_.framing = Framing::kSized;
 }
 
 }  // namespace keypool::proxy

@@ -1,7 +1,6 @@
 // An answer as it comes from upstream: the head, then the payload without its framing.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -10,6 +9,7 @@
 #include "proxy/buffer_pool.h"
 #include "proxy/chunked.h"
 #include "proxy/http_types.h"
+#include "proxy/pieces.h"
 #include "proxy/upstream_connection.h"
 
 namespace keypool::proxy {
@@ -26,19 +26,15 @@ class UpstreamAnswer {
   // True when any byte has come.
   bool Begun() const { return begun_; }
 
+  // 101 is a final head; what comes behind it is another protocol's: see Unread.
+  void ExpectUpgrade() { upgrade_expected_ = true; }
   enum class HeadStep { kMore, kComplete, kInvalid };
   // Looks for the final head in what was read; interim answers (1xx) are passed over, a few.
   HeadStep ParseHead(std::string_view request_method);
   // After kComplete; its views stay valid.
   const ResponseHead& head() const { return head_; }
 
-  // Payload of what was read, as it lies in the buffer.
-  struct Pieces {
-    static constexpr std::size_t kMax = 60;
-    std::array<std::string_view, kMax> part;
-    std::size_t count = 0;
-    std::size_t bytes = 0;
-  };
+  // Payload of what was read, as it lies in the buffer, which may be changed there.
   enum class BodyStep {
     kMore,     // everything that was read is decoded
     kFull,     // the list is full: use it and call again
@@ -49,9 +45,17 @@ class UpstreamAnswer {
   // The connection has ended. True when that is a whole body: where the end is the framing.
   bool EndsHere() const { return head_.framing == Framing::kToClose; }
 
+  // Behind a head of 101: what was read and not consumed. Valid until the next Fill.
+  std::string_view Unread() const { return {block_.get() + begin_, end_ - begin_}; }
+  void Consume(std::size_t bytes) { begin_ += bytes; }
+  // Gives the buffer back when there is nothing unread; the head is gone then.
+  void LetGo();
+
   // The payload so far, kept for a second look; see KeepPayload.
   std::string kept;
   bool complete = false;  // kept is all of it
+  // Makes a complete answer one that was never packed, with `body`; kept is `body` then.
+  void ReplaceBody(std::string body);
 
   // After kDone: the connection may be used for another request.
   bool Reusable() const {
@@ -68,6 +72,7 @@ class UpstreamAnswer {
   ChunkedDecoder decoder_;
   std::uint64_t left_ = 0;
   int interims_ = 0;
+  bool upgrade_expected_ = false;
   bool begun_ = false;
   bool done_ = false;
 };

@@ -5,7 +5,6 @@
 #include <iterator>
 
 #include "proxy/answer_facts.h"
-#include "proxy/field_names.h"
 #include "proxy/json_reader.h"
 #include "proxy/request_plan.h"
 
@@ -56,14 +55,6 @@ const UsageScan::CountName UsageScan::kCountNames[] = {
     {"total_thought_tokens", Level::kUsage, kThoughts},
 };
 
-UsageScan::UsageScan(std::string_view content_encoding) {
-  if (CanInflate(content_encoding)) {
-    inflate_.emplace();
-  } else if (!content_encoding.empty() && !IsIgnoringCase(content_encoding, "identity")) {
-    frame_ = Frame::kNone;
-  }
-}
-
 std::string_view UsageScan::ModelVersion() const {
   return ModelNameIn({model_.data(), model_size_});
 }
@@ -73,16 +64,7 @@ std::optional<AnswerFacts> UsageScan::Error() const {
   return DescribeInnerError(error_);
 }
 
-void UsageScan::Feed(std::string_view piece) {
-  if (!inflate_) return FeedText(piece);
-  for (;;) {
-    const std::string_view text = inflate_->Next(&piece);
-    if (text.empty()) return;
-    FeedText(text);
-  }
-}
-
-void UsageScan::FeedText(std::string_view text) {
+void UsageScan::Feed(std::string_view text) {
   while (!text.empty()) {
     switch (frame_) {
       case Frame::kStart: {
@@ -102,8 +84,6 @@ void UsageScan::FeedText(std::string_view text) {
       case Frame::kOtherLine:
         TakeLine(&text);
         break;
-      case Frame::kNone:
-        return;
     }
   }
 }

@@ -14,7 +14,6 @@
 #include <string_view>
 
 #include "keyd/base/lease.h"
-#include "proxy/inflate.h"
 #include "proxy/json_stream.h"
 
 namespace keypool::proxy {
@@ -24,13 +23,11 @@ class UsageScan {
   // Bytes of an error that are looked at.
   static constexpr std::size_t kErrorBytesMax = 16 * 1024;
 
-  // What is neither packed as InflateStream can undo it nor plain is not looked at.
-  explicit UsageScan(std::string_view content_encoding);
+  // The next bytes of the payload (chunked coding removed, and unpacked), in any pieces. Never
+  // fails.
+  void Feed(std::string_view text);
 
-  // The next bytes of the payload (chunked coding removed), in any pieces. Never fails.
-  void Feed(std::string_view piece);
-
-  // What was found so far; at any time. Memory is allocated for errors and for packed answers only.
+  // What was found so far; at any time. Memory is allocated for errors only.
 
   // The last "usageMetadata", or "usage" as the OpenAI and interactions APIs have it, that was
   // complete and named a number. Each tells the whole of the request so far; they are not summed.
@@ -49,7 +46,6 @@ class UsageScan {
     kLineStart,  // in front of a line of an event stream, or in "data:" at its start
     kData,       // in a line behind "data:"
     kOtherLine,
-    kNone,  // not looked at
   };
   // Which object the members belong to.
   enum class Level : std::uint8_t {
@@ -74,7 +70,6 @@ class UsageScan {
   struct CountName;
   static const CountName kCountNames[];
 
-  void FeedText(std::string_view text);
   // Takes the start of a line from the front of `text`.
   void FeedLineStart(std::string_view* text);
   // The rest of the present line, with its end, from the front of `text`.
@@ -97,7 +92,6 @@ class UsageScan {
   static_assert(JsonStream::kKeptBytesMax > 7 + kModelBytesMax,
                 "what is left of a name that was cut is still too long to be one");
 
-  std::optional<InflateStream> inflate_;
   JsonStream json_;
   Frame frame_ = Frame::kStart;
   std::uint8_t prefix_matched_ = 0;  // bytes of "data:"

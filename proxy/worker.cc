@@ -42,16 +42,23 @@ std::string AddressText(const sockaddr_storage& address) {
 }  // namespace
 
 struct Worker::Listening {
-  Listening(asio::io_context& io, int fd) : descriptor(io, fd) {}
+  Listening(asio::io_context& io, const Listener& listener)
+      : descriptor(io, listener.descriptor), tls(listener.tls) {}
   asio::posix::basic_stream_descriptor<asio::io_context::executor_type> descriptor;
+  bool tls;
+  bool waiting = false;  // for the next client
 };
 
-absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Common& common, int listener) {
+absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Common& common,
+                                                       const std::vector<Listener>& listeners) {
+  const auto close_all = [&listeners] {
+    for (const Listener& listener : listeners) ::close(listener.descriptor);
+  };
   std::unique_ptr<TlsContext> tls;
   if (common.config.origin.tls) {
     auto made = TlsContext::Create(common.config.origin, common.config.upstream_ca_file);
     if (!made.ok()) {
-      ::close(listener);
+      close_all();
       return made.status();
     }
     tls = *std::move(made);
@@ -59,15 +66,16 @@ absl::StatusOr<std::unique_ptr<Worker>> Worker::Create(Common& common, int liste
   auto io = std::make_unique<asio::io_context>(1);
   auto events = SocketEvents::Create(*io);
   if (!events.ok()) {
-    ::close(listener);
+    close_all();
     return events.status();
   }
   return std::unique_ptr<Worker>(
-      new Worker(common, std::move(io), *std::move(events), listener, std::move(tls)));
+      new Worker(common, std::move(io), *std::move(events), listeners, std::move(tls)));
 }
 
 Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
-               std::unique_ptr<SocketEvents> events, int listener, std::unique_ptr<TlsContext> tls)
+               std::unique_ptr<SocketEvents> events, const std::vector<Listener>& listeners,
+               std::unique_ptr<TlsContext> tls)
     : common_(common),
       io_(std::move(io)),
       events_(std::move(events)),
@@ -79,8 +87,10 @@ Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
       admin_(common.keyd, *io_),
       services_{common.config, common.clock, *events_, wheel_,
                 buffers_,      upstream_,    *leases_, admin_},
-      listening_(std::make_unique<Listening>(*io_, listener)),
       ticker_(*io_) {
+  for (const Listener& listener : listeners) {
+    listening_.push_back(std::make_unique<Listening>(*io_, listener));
+  }
   if (!common.validates.exchange(true)) validator_.emplace(services_);
 }
 
@@ -100,7 +110,7 @@ void Worker::BeginStop() {
   asio::post(*io_, [this] {
     if (services_.stopping) return;
     services_.stopping = true;
-    listening_.reset();
+    listening_.clear();
     std::vector<Session*> all;
     all.reserve(sessions_.size());
     for (const auto& [session, owned] : sessions_) all.push_back(session);
@@ -118,7 +128,10 @@ void Worker::EndNow() {
 }
 
 void Worker::Accept() {
-  if (listening_ == nullptr) return;
+  for (const auto& listening : listening_) AcceptFrom(*listening);
+}
+
+void Worker::AcceptFrom(Listening& listening) {
   for (int i = 0; i < kAcceptBatch; ++i) {
     if (common_.connections.load(std::memory_order_relaxed) >= common_.config.max_connections) {
       if (!PauseAccepting()) {
@@ -126,20 +139,23 @@ void Worker::Accept() {
       }
       return;
     }
-    if (!AcceptOne()) break;
+    if (!AcceptOne(listening)) break;
   }
-  if (accepting_paused_) return;
-  listening_->descriptor.async_wait(listening_->descriptor.wait_read,
-                                    [this](const boost::system::error_code& error) {
-                                      if (!error) Accept();
-                                    });
+  if (accepting_paused_ || std::exchange(listening.waiting, true)) return;
+  listening.descriptor.async_wait(listening.descriptor.wait_read,
+                                  [this, &listening](const boost::system::error_code& error) {
+                                    // Nothing to come back to when it was closed meanwhile.
+                                    if (error || listening_.empty()) return;
+                                    listening.waiting = false;
+                                    AcceptFrom(listening);
+                                  });
 }
 
-bool Worker::AcceptOne() {
+bool Worker::AcceptOne(Listening& listening) {
   sockaddr_storage address = {};
   socklen_t address_bytes = sizeof(address);
   const int fd =
-      ::accept4(listening_->descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
+      ::accept4(listening.descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
                 &address_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
     if (errno == EINTR || errno == ECONNABORTED) return true;
@@ -153,8 +169,16 @@ bool Worker::AcceptOne() {
   pause_told_ = false;
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  SslPtr ssl;
+  if (listening.tls) {
+    ssl = common_.certificates->Accept(fd);
+    if (ssl == nullptr) {
+      ::close(fd);
+      return true;
+    }
+  }
   common_.connections.fetch_add(1, std::memory_order_relaxed);
-  auto session = std::make_unique<Session>(services_, fd, AddressText(address));
+  auto session = std::make_unique<Session>(services_, fd, std::move(ssl), AddressText(address));
   Session* const started = session.get();
   sessions_.emplace(started, std::move(session));
   started->Start([](void* worker, Session* ended) { static_cast<Worker*>(worker)->Retire(ended); },

@@ -17,6 +17,7 @@
 #include "keyd/client/lease_session.h"
 #include "proxy/admin_http.h"
 #include "proxy/buffer_pool.h"
+#include "proxy/certificates.h"
 #include "proxy/config.h"
 #include "proxy/key_validator.h"
 #include "proxy/lease_client.h"
@@ -36,15 +37,21 @@ class Worker {
     const ProxyConfig& config;
     const Clock& clock;
     client::AdminClient& keyd;
+    const Certificates* certificates;          // null: no HTTPS
     std::atomic<std::int64_t> connections{0};  // clients of all threads
     std::atomic<bool> validates{false};        // one of the threads checks keys
     // Behind the leases of all threads.
     const std::shared_ptr<client::Poller> poller = client::MakePoller();
   };
 
-  // Takes the descriptor of a listening, non-blocking socket. Errors: those of TlsContext::Create
-  // and SocketEvents::Create.
-  static absl::StatusOr<std::unique_ptr<Worker>> Create(Common& common, int listener);
+  // A listening, non-blocking socket.
+  struct Listener {
+    int descriptor = -1;
+    bool tls = false;
+  };
+  // Takes the descriptors. Errors: those of TlsContext::Create and SocketEvents::Create.
+  static absl::StatusOr<std::unique_ptr<Worker>> Create(Common& common,
+                                                        const std::vector<Listener>& listeners);
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -59,10 +66,13 @@ class Worker {
 
  private:
   Worker(Common& common, std::unique_ptr<boost::asio::io_context> io,
-         std::unique_ptr<SocketEvents> events, int listener, std::unique_ptr<TlsContext> tls);
+         std::unique_ptr<SocketEvents> events, const std::vector<Listener>& listeners,
+         std::unique_ptr<TlsContext> tls);
 
+  struct Listening;
   void Accept();
-  bool AcceptOne();
+  void AcceptFrom(Listening& listening);
+  bool AcceptOne(Listening& listening);
   bool PauseAccepting();
   void OnTick();
   void ScheduleTick();
@@ -81,9 +91,8 @@ class Worker {
   UpstreamPool upstream_;
   AdminHttp admin_;
   Services services_;
-  struct Listening;
   std::optional<KeyValidator> validator_;  // of one thread
-  std::unique_ptr<Listening> listening_;
+  std::vector<std::unique_ptr<Listening>> listening_;
   boost::asio::steady_timer ticker_;
   std::uint64_t ticks_ = 0;
   bool accepting_paused_ = false;

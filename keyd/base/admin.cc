@@ -58,6 +58,8 @@ std::string_view NameOf(EventKind kind) {
       return "key_enabled";
     case EventKind::kReset:
       return "reset";
+    case EventKind::kLimitsChanged:
+      return "limits_changed";
   }
   return "unknown";
 }

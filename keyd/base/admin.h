@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "keyd/base/ids.h"
+#include "keyd/base/operator_limits.h"
 #include "keyd/base/secret.h"
 
 namespace keypool {
@@ -49,9 +50,6 @@ constexpr std::string_view NameOf(LimitSource source) {
   }
   return "default";
 }
-
-// As a limit: there is none.
-inline constexpr std::int64_t kUnlimited = INT64_MAX;
 
 struct WindowStatus {
   std::int64_t used = 0;
@@ -253,8 +251,9 @@ enum class EventKind {
   kKeyDisabled,
   kKeyEnabled,
   kReset,
+  kLimitsChanged,
 };
-inline constexpr EventKind kEventKindLast = EventKind::kReset;
+inline constexpr EventKind kEventKindLast = EventKind::kLimitsChanged;
 // As it stands in JSON and in tables.
 std::string_view NameOf(EventKind kind);
 

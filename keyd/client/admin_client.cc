@@ -80,7 +80,22 @@ class Admin final : public AdminClient {
     Start(Encoded<v1::EventsRequest>(query), &v1::Admin::Stub::PrepareAsyncEvents,
           Decoding<v1::EventsResponse>(std::move(done)));
   }
-
+  void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) override {
+    Start(Encoded<v1::SetLimitsRequest>(command), &v1::Admin::Stub::PrepareAsyncSetLimits,
+          Decoding<v1::ScopeLimits>(std::move(done)));
+  }
+  void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) override {
+    Start(Encoded<v1::UnsetLimitsRequest>(command), &v1::Admin::Stub::PrepareAsyncUnsetLimits,
+          Decoding<v1::ScopeLimits>(std::move(done)));
+  }
+  void ImportLimits(ImportLimitsText text, Done<ImportedLimits> done) override {
+    Start(Encoded<v1::ImportLimitsRequest>(text), &v1::Admin::Stub::PrepareAsyncImportLimits,
+          Decoding<v1::ImportLimitsResponse>(std::move(done)));
+  }
+  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override {
+    Start(Encoded<v1::ListLimitsRequest>(query), &v1::Admin::Stub::PrepareAsyncListLimits,
+          Decoding<v1::ListLimitsResponse>(std::move(done)));
+  }
   void Usage(UsageQuery query, Done<UsagePage> done) override {
     Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,
           Decoding<v1::UsageResponse>(std::move(done)));

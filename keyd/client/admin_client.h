@@ -39,6 +39,10 @@ class AdminClient {
   virtual void Usage(UsageQuery query, Done<UsagePage> done) = 0;
   virtual void Explain(ExplainQuery query, Done<Explanation> done) = 0;
   virtual void Events(EventsQuery query, Done<PoolEvents> done) = 0;
+  virtual void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) = 0;
+  virtual void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) = 0;
+  virtual void ImportLimits(ImportLimitsText text, Done<ImportedLimits> done) = 0;
+  virtual void ListLimits(LimitsQuery query, Done<LimitsPage> done) = 0;
 
   // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
   // OK) or the stream ends.

@@ -18,6 +18,9 @@ constexpr int kBackoffMinMs = 50;
 constexpr int kBackoffMaxMs = 250;
 // How long one attempt to connect may take; gRPC calls it the minimum backoff.
 constexpr int kConnectTimeoutMs = 2000;
+// What an error may say, and the headers that it travels in, where a byte may become three.
+constexpr std::size_t kErrorBytesMax = 4096;
+constexpr int kMetadataBytesMax = 16 * 1024;
 constexpr int kMessageBytesMax = 64 * 1024 * 1024;
 
 grpc::ChannelArguments Arguments() {
@@ -33,6 +36,7 @@ grpc::ChannelArguments Arguments() {
   args.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   args.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1 << 20);
   args.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  args.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax);
   args.SetMaxReceiveMessageSize(kMessageBytesMax);
   args.SetMaxSendMessageSize(kMessageBytesMax);
   return args;
@@ -55,7 +59,7 @@ absl::Status FromGrpc(const grpc::Status& status, std::string_view address) {
   if (const auto path = wire::ParseUnixAddress(address); !path.ok()) {
     return absl::UnavailableError(absl::StrCat("KEYD_ADDRESS: ", path.status().message()));
   }
-  const std::string detail = wire::ClipText(status.error_message(), 1024);
+  const std::string detail = wire::ClipText(status.error_message(), kErrorBytesMax);
   const auto code = static_cast<absl::StatusCode>(status.error_code());
   if (code != absl::StatusCode::kUnavailable) return absl::Status(code, detail);
   // gRPC's own words when there is nobody at the address; keyd's words otherwise.

@@ -66,12 +66,24 @@ class EngineImpl final : public Engine {
   void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) override;
   void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override;
   void EnableKey(EnableKeyCommand command, Done<KeyStatus> done) override;
-  void Reset(ResetCommand command, Done<std::int64_t> done) override;
+  void Reset(ResetCommand command, Done<std::int64_t> done) override {
+    ApplyToPool<std::int64_t>(command, std::move(done));
+  }
   void Status(StatusQuery query, Done<PoolStatus> done) override;
   void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
   void Usage(UsageQuery query, Done<UsagePage> done) override;
   void Explain(ExplainQuery query, Done<Explanation> done) override;
   void Events(EventsQuery query, Done<PoolEvents> done) override;
+  void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) override {
+    ApplyToPool<ScopeLimits>(std::move(command), std::move(done));
+  }
+  void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) override {
+    ApplyToPool<ScopeLimits>(std::move(command), std::move(done));
+  }
+  void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) override {
+    ApplyToPool<ImportedLimits>(std::move(command), std::move(done));
+  }
+  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override;
 
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
@@ -84,6 +96,15 @@ class EngineImpl final : public Engine {
   // StatusOr<T>`.
   template <class T, class Apply>
   void EnqueueAdmin(bool changes, Apply apply, Done<T> done);
+  // A change whose result is what the pool answers.
+  template <class T, class Command>
+  void ApplyToPool(Command command, Done<T> done) {
+    auto apply = [command = std::move(command)](policy::Pool& pool, const Now& now,
+                                                policy::Mutations* mutations) {
+      return pool.Apply(command, now, mutations);
+    };
+    EnqueueAdmin<T>(true, std::move(apply), std::move(done));
+  }
 
   // --- On the engine's thread only.
   void Run();
@@ -183,11 +204,11 @@ void EngineImpl::EnableKey(EnableKeyCommand command, Done<KeyStatus> done) {
   EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
 }
 
-void EngineImpl::Reset(ResetCommand command, Done<std::int64_t> done) {
-  auto apply = [command](policy::Pool& pool, const Now& now, policy::Mutations* mutations) {
-    return pool.Apply(command, now, mutations);
+void EngineImpl::ListLimits(LimitsQuery query, Done<LimitsPage> done) {
+  auto apply = [query = std::move(query)](policy::Pool& pool, const Now&, policy::Mutations*) {
+    return pool.ListLimits(query);
   };
-  EnqueueAdmin<std::int64_t>(true, std::move(apply), std::move(done));
+  EnqueueAdmin<LimitsPage>(false, std::move(apply), std::move(done));
 }
 
 void EngineImpl::Status(StatusQuery query, Done<PoolStatus> done) {

@@ -88,6 +88,11 @@ class Engine {
 
   virtual void Usage(UsageQuery query, Done<UsagePage> done) = 0;
 
+  virtual void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) = 0;
+  virtual void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) = 0;
+  virtual void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) = 0;
+  virtual void ListLimits(LimitsQuery query, Done<LimitsPage> done) = 0;
+
   // OK while it can grant; else why not: UNAVAILABLE, with the cause and the fix.
   virtual absl::Status Health() const = 0;
   // Runs `on_change` on the engine's thread, once, when a commit fails. Not when Stop is called.

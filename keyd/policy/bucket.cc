@@ -71,6 +71,17 @@ void Bucket::ApplyLimits(const Moment& m) {
   meters_.SetLimits(limits_);
 }
 
+void Bucket::Configure(const ConfiguredLimits& limits, const Moment& m, Mutations* mutations) {
+  configured_ = limits;
+  ApplyLimits(m);
+  if (saved_ && IsTooFarAhead(0)) Write(m, {}, mutations);
+}
+
+bool Bucket::IsTooFarAhead(std::int64_t tokens) const {
+  return covered_.requests + refunded_.requests > BlockMax() ||
+         covered_.tokens + refunded_.tokens > TokenBlockMax() + tokens;
+}
+
 void Bucket::Learn(const Lesson& lesson, const Moment& m, Mutations* mutations) {
   if (!metered_ || lesson.empty()) return;
   const auto learn = [&m](const std::optional<std::int64_t>& told,
@@ -222,9 +233,7 @@ bool Bucket::Refund(const ChargeTicket& ticket, const Moment& m, Mutations* muta
   Amounts& back = ticket.mark == mark_ ? covered_ : refunded_;
   ++back.requests;
   back.tokens += ticket.tokens;
-  const bool too_far = covered_.requests + refunded_.requests > BlockMax() ||
-                       covered_.tokens + refunded_.tokens > TokenBlockMax() + ticket.tokens;
-  if (too_far) Write(m, {}, mutations);
+  if (IsTooFarAhead(ticket.tokens)) Write(m, {}, mutations);
   return requests.day;
 }
 
@@ -237,8 +246,7 @@ void Bucket::CorrectTokens(const ChargeTicket& ticket, std::int64_t tokens, cons
   if (!corrected.minute && !corrected.day) return;
   if (by < 0) {
     (ticket.mark == mark_ ? covered_ : refunded_).tokens -= by;
-    const std::int64_t bound = TokenBlockMax() + ticket.tokens;
-    if (covered_.tokens + refunded_.tokens > bound) Write(m, {}, mutations);
+    if (IsTooFarAhead(ticket.tokens)) Write(m, {}, mutations);
     return;
   }
   if (!ticket.carried && Covers({0, by}, m)) {

@@ -55,9 +55,13 @@ class Bucket {
 
   Project* project() const { return project_; }
   Model* model() const { return model_; }
+  const Meters& meters() const { return meters_; }
   // In force: what Google has told instead of a default; of what is configured and what Google has
   // told the lower one.
   const Limits& limits() const { return limits_; }
+  // The operator says otherwise; what was learned stays. Appends a record when the store would
+  // count too much for the new limits. Requires a metered model.
+  void Configure(const ConfiguredLimits& limits, const Moment& m, Mutations* mutations);
   // For the status: `used`, and the limit with its source.
   WindowStatus MinuteStatus(const Moment& m) const;
   WindowStatus DayStatus(const Moment& m) const;
@@ -154,6 +158,9 @@ class Bucket {
   void Write(const Moment& m, const Amounts& ahead, Mutations* mutations);
   // Forgets what was told too long ago.
   void ApplyLimits(const Moment& m);
+  // The record in the store counts more beyond what is used than its blocks may be, and besides
+  // `tokens` of a request.
+  bool IsTooFarAhead(std::int64_t tokens) const;
 
   Project* project_;
   Model* model_;

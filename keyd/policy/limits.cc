@@ -1,6 +1,7 @@
 #include "keyd/policy/limits.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace keypool::policy {
 namespace {
@@ -17,6 +18,11 @@ void Fill(const LimitSet& said, LimitSet* limits) {
   Fill(said.input_tokens_per_day, &limits->input_tokens_per_day);
 }
 
+LimitSet Over(LimitSet said, const LimitSet& under) {
+  Fill(under, &said);
+  return said;
+}
+
 void Fill(const LimitScope& scope, std::string_view model, LimitSet* limits) {
   const auto narrow = scope.models.find(model);
   if (narrow != scope.models.end()) Fill(narrow->second, limits);
@@ -28,6 +34,20 @@ Limits Over(const LimitSet& said, const Limits& defaults) {
           said.requests_per_day.value_or(defaults.requests_per_day),
           said.input_tokens_per_minute.value_or(defaults.input_tokens_per_minute),
           said.input_tokens_per_day.value_or(defaults.input_tokens_per_day)};
+}
+
+void AddScopes(const LimitScope& said, LimitScopeName name, std::string tier,
+               std::vector<ScopeLimits>* scopes) {
+  const auto add = [&](LimitModels models, std::string model, const LimitSet& limits,
+                       std::string of_tier) {
+    name.models = models;
+    name.model = std::move(model);
+    ScopeLimits scope{name, limits, std::move(of_tier)};
+    if (!SaysNothing(scope)) scopes->push_back(std::move(scope));
+  };
+  add(LimitModels::kEach, "", said.all_models, std::move(tier));
+  for (const auto& [model, limits] : said.models) add(LimitModels::kOne, model, limits, "");
+  add(LimitModels::kTogether, "", said.together, "");
 }
 
 LimitSource SourceOf(const std::optional<std::int64_t>& said) {
@@ -62,6 +82,33 @@ std::optional<Limits> LimitsTogether(const LimitRules& rules, std::string_view p
   const Limits limits = Over(said, kNoLimits);
   if (limits == kNoLimits) return std::nullopt;
   return limits;
+}
+
+std::vector<ScopeLimits> ScopesOf(const LimitRules& rules) {
+  std::vector<ScopeLimits> scopes;
+  AddScopes(rules.everywhere, {}, "", &scopes);
+  for (const auto& [name, tier] : rules.tiers) {
+    AddScopes(tier, {.level = LimitLevel::kTier, .name = name, .model = {}}, "", &scopes);
+  }
+  for (const auto& [name, project] : rules.projects) {
+    AddScopes(project.own, {.level = LimitLevel::kProject, .name = name, .model = {}}, project.tier,
+              &scopes);
+  }
+  return scopes;
+}
+
+void PutOver(const ScopeLimits& said, LimitRules* rules) {
+  LimitScope* scope = &rules->everywhere;
+  if (said.scope.level == LimitLevel::kTier) scope = &rules->tiers[said.scope.name];
+  if (said.scope.level == LimitLevel::kProject) {
+    ProjectLimits& project = rules->projects[said.scope.name];
+    if (!said.tier.empty()) project.tier = said.tier;
+    scope = &project.own;
+  }
+  LimitSet* limits = &scope->all_models;
+  if (said.scope.models == LimitModels::kOne) limits = &scope->models[said.scope.model];
+  if (said.scope.models == LimitModels::kTogether) limits = &scope->together;
+  *limits = Over(said.limits, *limits);
 }
 
 std::int64_t LargestRequest(const LimitRules& rules, const Limits& defaults,

@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "keyd/base/admin.h"
+#include "keyd/base/operator_limits.h"
 
 namespace keypool::policy {
 
@@ -25,13 +27,6 @@ inline constexpr Limits kNoLimits = {.requests_per_minute = kUnlimited,
                                      .input_tokens_per_minute = kUnlimited,
                                      .input_tokens_per_day = kUnlimited};
 
-// What one scope says; what it leaves open is for a wider one to say. 0 requests a day: no access.
-struct LimitSet {
-  std::optional<std::int64_t> requests_per_minute = std::nullopt;
-  std::optional<std::int64_t> requests_per_day = std::nullopt;
-  std::optional<std::int64_t> input_tokens_per_minute = std::nullopt;
-  std::optional<std::int64_t> input_tokens_per_day = std::nullopt;
-};
 struct LimitScope {
   LimitSet all_models;  // of each model
   std::map<std::string, LimitSet, std::less<>> models;
@@ -47,6 +42,11 @@ struct LimitRules {
   std::map<std::string, LimitScope, std::less<>> tiers;
   std::map<std::string, ProjectLimits, std::less<>> projects;
 };
+
+// The scopes of which `rules` say something, in the order of their names.
+std::vector<ScopeLimits> ScopesOf(const LimitRules& rules);
+// Of its scope, what `said` says takes the place of what `rules` say; the rest stays.
+void PutOver(const ScopeLimits& said, LimitRules* rules);
 
 // Limits with where each comes from; never LimitSource::kLearned.
 struct ConfiguredLimits {

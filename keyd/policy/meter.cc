@@ -1,6 +1,7 @@
 #include "keyd/policy/meter.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace keypool::policy {
 namespace {
@@ -50,6 +51,16 @@ void Meter::Clear() {
   minute_.Clear();
   used_today_ = 0;
   carried_ = 0;
+}
+
+void Meter::Add(const std::vector<const Meter*>& parts) {
+  std::vector<MinuteWindow::Slot> slots;
+  for (const Meter* part : parts) {
+    used_today_ += part->used_today_;
+    carried_ += part->carried_;
+    slots.insert(slots.end(), part->minute_.slots().begin(), part->minute_.slots().end());
+  }
+  minute_.Fill(std::move(slots));
 }
 
 MonoTime Meter::MinuteReadyAt(std::int64_t amount, const Moment& m) const {
@@ -110,6 +121,16 @@ bool Meters::Turn(const Moment& m) {
 void Meters::Clear() {
   requests.Clear();
   tokens.Clear();
+}
+
+void Meters::Add(const std::vector<const Meters*>& parts) {
+  std::vector<const Meter*> of_requests, of_tokens;
+  for (const Meters* part : parts) {
+    of_requests.push_back(&part->requests);
+    of_tokens.push_back(&part->tokens);
+  }
+  requests.Add(of_requests);
+  tokens.Add(of_tokens);
 }
 
 void Meters::Restore(const BucketRecord& record, absl::Time record_day_ends, const Moment& m) {

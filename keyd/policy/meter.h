@@ -49,6 +49,9 @@ class Meter {
   };
   Corrected Correct(const ChargeTime& charge, std::int64_t by);
   void Clear();
+  // Counts what `parts` count as well, of which it counts nothing yet. Requires Turn for the same
+  // moment of all.
+  void Add(const std::vector<const Meter*>& parts);
 
   std::int64_t UsedToday(const Moment& m) const {
     if (day_ >= m.today) return used_today_;
@@ -102,6 +105,7 @@ struct Meters {
   void SetLimits(const Limits& limits);
   bool Turn(const Moment& m);
   void Clear();
+  void Add(const std::vector<const Meters*>& parts);
   void Restore(const BucketRecord& record, absl::Time record_day_ends, const Moment& m);
 
   // No request more today.

@@ -25,8 +25,8 @@ void Model::Follow(const Moment& m) {
 
 bool Model::IsIdle(const Moment& m) const {
   const bool used = used_today > 0 && day >= m.today;
-  return metered && leases == 0 && waiting.empty() && !used && spent_day < m.today &&
-         busy_until <= m.mono;
+  return metered && leases == 0 && held.waiting.empty() && pinned_queues == 0 && !used &&
+         spent_day < m.today && busy_until <= m.mono;
 }
 
 Bucket* Model::Add(std::unique_ptr<Bucket> bucket) {
@@ -50,6 +50,7 @@ void Model::Remove(Bucket* bucket) {
 Models::Models(std::size_t max) : max_(max), unmetered_(std::make_unique<Model>()) {
   unmetered_->metered = false;
   unmetered_->serial = ++last_serial_;
+  unmetered_->held.model = unmetered_.get();
   all_.push_back(unmetered_.get());
 }
 
@@ -87,6 +88,7 @@ Model* Models::Insert(std::string_view name, const Moment& m) {
   model->day = m.today;
   model->clock = m.clock;
   Model* raw = model.get();
+  raw->held.model = raw;
   by_name_.emplace(raw->name, std::move(model));
   all_.push_back(raw);
   return raw;

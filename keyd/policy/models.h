@@ -40,8 +40,8 @@ struct Model {
   MonoTime busy_until;             // every minute is empty and every cooldown over from then on
   std::uint32_t leases = 0;        // open or late
   Breaker overload;                // Google has no room for it
-  WaitQueue waiting;               // Acquires that are held back
-  MonoTime waiting_due;            // when the first of them can be granted
+  HeldQueue held;                  // Acquires that are held back and can go to any project
+  std::size_t pinned_queues = 0;   // of those that can go to one
   Cause overload_cause;            // of its present pause
   std::uint64_t last_used = 0;     // number of the pool's grant
   UsagePlace usage;

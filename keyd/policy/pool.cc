@@ -31,11 +31,13 @@ std::optional<KeyId> Pool::Find(const Secret& secret) const {
 
 Pool::State::State(const PoolConfig& config_in, Epoch epoch_in, const Now& now)
     : config(config_in),
+      limits(config.default_limits, config.limits),
       span(kMinute + config.send_by),
       epoch(epoch_in),
       day(config.pacific, now.wall),
       wall_at_mono_zero(WallAtMonoZero(now)),
       removed(config.removed_max),
+      resources(config.resources_max),
       models(config.models_max),
       leases({.time_to_live = config.lease_time_to_live,
               .late_grace = config.late_report_grace,
@@ -62,7 +64,7 @@ std::optional<ConfiguredLimits> Pool::State::LimitsOf(const Project* project,
                                                       const Model& model) const {
   if (!model.metered) return std::nullopt;
   const std::string_view name = project ? std::string_view(project->id.value()) : "";
-  return LimitsFor(config.limits, config.default_limits, name, model.name);
+  return LimitsFor(limits.rules(), config.default_limits, name, model.name);
 }
 
 void Pool::State::Put(Bucket* bucket, const Moment& m) {
@@ -79,8 +81,8 @@ void Pool::State::Put(Bucket* bucket, const Moment& m) {
 Bucket* Pool::State::MakeBucket(Model& model, Project* project, const Moment& m) {
   if (model.metered && !project->together) {
     // Before its first charge, so that none is missed.
-    const std::optional<Limits> limits = LimitsTogether(config.limits, project->id.value());
-    if (limits) project->together = std::make_unique<Meters>(*limits, config.send_by, m.today);
+    const std::optional<Limits> said = LimitsTogether(limits.rules(), project->id.value());
+    if (said) project->together = std::make_unique<Meters>(*said, config.send_by, m.today);
   }
   Bucket* bucket = model.Add(
       std::make_unique<Bucket>(project, &model, LimitsOf(project, model), config.send_by, m.today));
@@ -95,11 +97,15 @@ void Pool::State::PutAll(Project* project, const Moment& m) {
 void Pool::State::PutCounted(Bucket* bucket, const Moment& m) {
   Project* project = bucket->project();
   if (!project->together || !bucket->model()->metered) return Put(bucket, m);
-  project->together->Turn(m);
-  const Meters& together = *project->together;
-  const bool full = together.SpentToday(m) || together.MinuteReadyAt(m) > m.mono;
-  const bool was_full = std::exchange(project->together_was_full, full);
-  full || was_full ? PutAll(project, m) : Put(bucket, m);
+  const bool was_full = project->together_was_full;
+  NoteTogether(project, m);
+  project->together_was_full || was_full ? PutAll(project, m) : Put(bucket, m);
+}
+
+void Pool::State::NoteTogether(Project* project, const Moment& m) {
+  Meters& together = *project->together;
+  together.Turn(m);
+  project->together_was_full = together.SpentToday(m) || together.MinuteReadyAt(m) > m.mono;
 }
 
 }  // namespace keypool::policy

@@ -36,7 +36,8 @@ class Pool {
 
   // Picks the project with most requests left today, then most left this minute, then least
   // recently used; inside it the least recently used active key. O(log n) in keys; at most a
-  // bounded number of due changes are caught up with.
+  // bounded number of due changes are caught up with. What is bound to one project (by what it
+  // names or by its caller's word) goes there or nowhere.
   AcquireReply Apply(const AcquireCommand& command, const Now& now, absl::BitGenRef rng,
                      Mutations* mutations);
   // As Apply, but an Acquire that is refused for a reason that passes within its wait_up_to is held
@@ -52,8 +53,9 @@ class Pool {
     AcquireReply reply;
   };
   // Grants to those who wait what can be granted, round-robin over clients and in order of coming
-  // within one, and refuses those who cannot be served within their time any more. To be called
-  // after commands, and at NextWaitingDue.
+  // within one, and refuses those who cannot be served within their time any more. Those who can go
+  // to one project only wait in a line of it, which takes turns with those who can go to any. To be
+  // called after commands, and at NextWaitingDue.
   std::vector<Answered> ServeWaiting(const Now& now, absl::BitGenRef rng, Mutations* mutations);
   // When the first of them can be answered, unless a command changes that; Max when nobody waits.
   MonoTime NextWaitingDue() const;
@@ -61,7 +63,8 @@ class Pool {
   std::size_t Held() const;
   // The answer to an Acquire whose previous attempt failed in a way that no other key would mend.
   static Refusal NotRetryable();
-  // Ends a lease at most once; cools what the facts blame.
+  // Ends a lease at most once; cools what the facts blame; learns where the things live that the
+  // answer tells of.
   ReportReply Apply(const ReportCommand& command, const Now& now, absl::BitGenRef rng,
                     Mutations* mutations);
 
@@ -73,6 +76,14 @@ class Pool {
   // The number of buckets that were reset.
   absl::StatusOr<std::int64_t> Apply(const ResetCommand& command, const Now& now,
                                      Mutations* mutations);
+
+  // Changes what is configured, at once for all buckets. O(buckets). Errors: see admin.proto.
+  absl::StatusOr<ScopeLimits> Apply(const SetLimitsCommand& command, const Now& now,
+                                    Mutations* mutations);
+  absl::StatusOr<ScopeLimits> Apply(const UnsetLimitsCommand& command, const Now& now,
+                                    Mutations* mutations);
+  absl::StatusOr<ImportedLimits> Apply(const ImportLimitsCommand& command, const Now& now,
+                                       Mutations* mutations);
 
   // Expires leases, turns the day, catches up with due changes, in bounded steps. True: call again
   // soon, more is due.
@@ -91,6 +102,8 @@ class Pool {
   absl::StatusOr<Explanation> Explain(const ExplainQuery& query, const Now& now) const;
   // What has happened in this reign; the last kEventsMax of it are kept.
   PoolEvents Events(const EventsQuery& query) const;
+  // What is configured: the defaults, by the file, and at run time.
+  LimitsPage ListLimits(const LimitsQuery& query) const;
   // The id of the key with this secret.
   std::optional<KeyId> Find(const Secret& secret) const;
 

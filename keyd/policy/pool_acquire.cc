@@ -27,6 +27,13 @@ KeyEntry* Exclusions::KeyOf(const Project& project) const {
 AcquireReply Pool::State::Acquire(const AcquireCommand& command, const Moment& m,
                                   Mutations* mutations) {
   if (command.kind == Kind::kValidation) return AcquireValidation(m, mutations);
+  const bool anywhere =
+      command.resources.empty() && command.project.value().empty() && !command.after_project;
+  return anywhere ? AcquireAnywhere(command, m, mutations) : AcquirePinned(command, m, mutations);
+}
+
+AcquireReply Pool::State::AcquireAnywhere(const AcquireCommand& command, const Moment& m,
+                                          Mutations* mutations) {
   if (roster.active_keys() == 0) return RefuseWithoutKeys(m);
   if (!MakeLeaseRoom(m, mutations)) return RefuseForLeases(m);
   Model* model = ModelOf(command, m, mutations);
@@ -49,10 +56,10 @@ bool Pool::State::IsTooLarge(Model& model, std::int64_t tokens) const {
   if (!model.metered || tokens <= model.selector.Largest().tokens) return false;
   if (model.fresh_at >= roster.order().size()) return true;
   // Projects without a bucket have what is configured, most of them the defaults.
-  const Limits limits = LimitsOf(nullptr, model)->limits;
-  if (tokens <= std::min(limits.input_tokens_per_minute, limits.input_tokens_per_day)) return false;
+  const Limits usual = LimitsOf(nullptr, model)->limits;
+  if (tokens <= std::min(usual.input_tokens_per_minute, usual.input_tokens_per_day)) return false;
   if (model.largest_configured == 0) {
-    model.largest_configured = LargestRequest(config.limits, config.default_limits, model.name);
+    model.largest_configured = LargestRequest(limits.rules(), config.default_limits, model.name);
   }
   return tokens > model.largest_configured;
 }
@@ -75,7 +82,7 @@ Bucket* Pool::State::Choose(Model& model, const Exclusions& exclusions, std::int
   Improve(model, m, kStepsPerAcquire);
   while (true) {
     Project* fresh = NextFresh(model, exclusions, m);
-    Bucket* best = ChooseReady(model, exclusions, tokens, m);
+    Bucket* best = ChooseReady(model, exclusions, tokens, fresh != nullptr, m);
     if (fresh) {
       const auto configured = LimitsOf(fresh, model);
       const Limits limits = configured ? configured->limits : kNoLimits;
@@ -94,9 +101,20 @@ Bucket* Pool::State::Choose(Model& model, const Exclusions& exclusions, std::int
   }
 }
 
-// In the order of choice, and when the first ones have no room, by room.
+// Rather one that nobody waits for: whoever can go to one project only may wait for more tokens
+// there than this request needs.
 Bucket* Pool::State::ChooseReady(Model& model, const Exclusions& exclusions, std::int64_t tokens,
-                                 const Moment& m) {
+                                 bool has_fresh, const Moment& m) {
+  if (model.pinned_queues > 0) {
+    Bucket* bucket = FindReady(model, exclusions, tokens, true, m);
+    if (bucket || has_fresh) return bucket;
+  }
+  return FindReady(model, exclusions, tokens, false, m);
+}
+
+// In the order of choice, and when the first ones have no room, by room.
+Bucket* Pool::State::FindReady(Model& model, const Exclusions& exclusions, std::int64_t tokens,
+                               bool spare_awaited, const Moment& m) {
   const auto fits = [&](Bucket* bucket) {
     // It is held as it stood when it was put there; what happened since only improved it, but for
     // the limits over all models. Asked again all the same: a promise of quota is worth one look.
@@ -111,8 +129,9 @@ Bucket* Pool::State::ChooseReady(Model& model, const Exclusions& exclusions, std
       Bucket* bucket = at->bucket;
       if (bucket->place.room < least_room) return;
       if (!exclusions.KeyOf(*bucket->project())) continue;
-      if (fits(bucket)) found = bucket;
       --looks;
+      if (spare_awaited && pinned.Find(model, bucket->project()->id) != nullptr) continue;
+      if (fits(bucket)) found = bucket;
       if (!found && bucket->Look(m).kind != Standing::Kind::kReady) stale.push_back(bucket);
     }
   };

@@ -110,6 +110,15 @@ void Pool::State::NoteModel(EventKind kind, const Model& model, const Moment& m)
   events.Add(std::move(event), m.wall);
 }
 
+void Pool::State::NoteLimits(const LimitScopeName& scope, std::string text, const Moment& m) {
+  PoolEvent event;
+  event.kind = EventKind::kLimitsChanged;
+  if (scope.level == LimitLevel::kProject) event.project = ProjectId{scope.name};
+  event.model = scope.model;
+  event.text = std::move(text);
+  events.Add(std::move(event), m.wall);
+}
+
 void Pool::State::NoteBucket(EventKind kind, const Bucket& bucket, const Moment& m) {
   events.Add(About(kind, bucket), m.wall);
 }

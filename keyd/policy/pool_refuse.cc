@@ -1,9 +1,10 @@
 // Why not now, and when: refusal is an answer. The only place with its sentences. They reach the
-// callers of the proxy, so they name no key and no project.
+// callers of the proxy, so they name no key, and no project but one that the request is bound to.
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
 #include "keyd/policy/pool_state.h"
 
 namespace keypool::policy {
@@ -49,6 +50,15 @@ Fit FirstFit(const Selector& selector, std::int64_t tokens, const Moment& m) {
   return first;
 }
 
+// At most so many bytes of a name, so that a sentence with several stays whole on its way.
+std::string Quoted(std::string_view name) {
+  constexpr std::size_t kBytesMax = 80;
+  if (name.size() <= kBytesMax) return absl::StrCat("\"", ToAbsl(name), "\"");
+  std::size_t kept = kBytesMax;
+  while (kept > 0 && (name[kept] & 0xC0) == 0x80) --kept;  // not inside a character
+  return absl::StrCat("\"", ToAbsl(name.substr(0, kept)), "...\"");
+}
+
 bool IsOfTokens(QuotaWindow window) {
   return window == QuotaWindow::kInputTokensPerMinute || window == QuotaWindow::kInputTokensPerDay;
 }
@@ -68,7 +78,7 @@ Refusal Pool::State::RefuseWithoutKeys(const Moment& m) const {
   Refusal refusal = Because(RefusalReason::kAllDisabled,
                             "Every API key of the pool is disabled; `poolctl status` tells why, "
                             "and `poolctl enable` brings one back.");
-  if (!resting.empty()) refusal.retry_after = Until(resting.begin()->first, m);
+  if (const auto first = resting.First()) refusal.retry_after = Until(*first, m);
   return refusal;
 }
 
@@ -108,7 +118,7 @@ Refusal Pool::State::RefuseForModels() const {
 
 Refusal Pool::State::RefuseForValidation(const Moment& m) const {
   Refusal refusal = Because(RefusalReason::kExhausted, "No key is due to be checked.");
-  if (!resting.empty()) refusal.retry_after = Until(resting.begin()->first, m);
+  if (const auto first = resting.First()) refusal.retry_after = Until(*first, m);
   return refusal;
 }
 
@@ -120,13 +130,7 @@ Refusal Pool::State::RefuseForQuota(const Model& model, std::int64_t tokens,
     return RefuseAsTooLarge(model, tokens);
   }
   Fit fit = FirstFit(selector, tokens, m);
-  if (fit.at <= m.mono) {
-    Refusal refusal = Because(RefusalReason::kAllExcluded,
-                              absl::StrCat("Every key that could take a request", ForModel(model),
-                                           " now has already failed this one."));
-    refusal.retry_after = absl::ZeroDuration();  // a request that excludes nothing gets one now
-    return refusal;
-  }
+  if (fit.at <= m.mono) return RefuseAsExcluded(model);
   // Where a project has no access at all, what Google says may be another tomorrow.
   const bool known = fit.at != MonoTime::Max();
   if (!known) fit.at = m.mono + (m.day_ends - m.wall);
@@ -159,6 +163,14 @@ Refusal Pool::State::RefuseForQuota(const Model& model, std::int64_t tokens,
   return refusal;
 }
 
+Refusal Pool::State::RefuseAsExcluded(const Model& model) {
+  Refusal refusal = Because(RefusalReason::kAllExcluded,
+                            absl::StrCat("Every key that could take a request", ForModel(model),
+                                         " now has already failed this one."));
+  refusal.retry_after = absl::ZeroDuration();  // a request that excludes nothing gets one now
+  return refusal;
+}
+
 Refusal Pool::State::RefuseAsTooLarge(const Model& model, std::int64_t tokens) const {
   Capacity largest = model.selector.Largest();
   if (model.fresh_at < roster.order().size()) {
@@ -178,6 +190,100 @@ Refusal Pool::State::RefuseAsTooLarge(const Model& model, std::int64_t tokens) c
   refusal.limit = largest.tokens;
   refusal.window = largest.window;
   return refusal;
+}
+
+Refusal Pool::State::RefuseAsApart(const Pin& pin) {
+  return Because(
+      RefusalReason::kResourcesApart,
+      absl::StrCat(Quoted(*pin.name), " is in project ", Quoted(pin.project->value()), " and ",
+                   Quoted(*pin.other_name), " in project ", Quoted(pin.other_project->value()),
+                   ": one request cannot use both. Upload one of them again."));
+}
+
+Refusal Pool::State::RefuseForOwner(const ProjectId& id, const Project* project,
+                                    const Moment& m) const {
+  const std::string alone =
+      absl::StrCat("Only project ", Quoted(id.value()), " can serve this request, and ");
+  if (project == nullptr || project->keys == 0) {
+    return Because(RefusalReason::kOwnerUnavailable,
+                   absl::StrCat(alone,
+                                "it has no API key in the pool; add one of it with `poolctl "
+                                "add`."));
+  }
+  const std::optional<MonoTime> first = resting.FirstOf(*project);
+  if (!first) {
+    return Because(RefusalReason::kOwnerUnavailable,
+                   absl::StrCat(alone,
+                                "every API key of it is disabled; `poolctl status` tells why, and "
+                                "`poolctl enable` brings one back."));
+  }
+  // A rest that is over ends with the check of a proxy, or a little later without.
+  const absl::Duration wait = Until(*first > m.mono ? *first : RestEnds(*first), m);
+  Refusal refusal = Because(
+      RefusalReason::kOwnerUnavailable,
+      absl::StrCat(alone, "Google refuses every API key of it at present; the first one is tried ",
+                   "again in ", Rounded(wait), "."));
+  refusal.retry_after = wait;
+  return refusal;
+}
+
+std::optional<Refusal> Pool::State::RefuseOf(const Bucket& bucket, std::int64_t tokens,
+                                             const Moment& m) const {
+  const Model& model = *bucket.model();
+  const Standing standing = bucket.Look(m);
+  const Capacity& largest = standing.capacity;
+  if (model.metered && largest.tokens > 0 && tokens > largest.tokens) {
+    const bool per_day = largest.window == QuotaWindow::kInputTokensPerDay;
+    Refusal refusal = Because(
+        RefusalReason::kTooLarge,
+        absl::StrCat("The request has about ", tokens, " input tokens", ForModel(model),
+                     ", and the only project that can serve it may not take more than ",
+                     largest.tokens, " a ", per_day ? "day" : "minute", "; make it smaller."));
+    refusal.limit = largest.tokens;
+    refusal.window = largest.window;
+    return refusal;
+  }
+  Fit fit = bucket.FitOf(tokens, m);
+  if (fit.at <= m.mono) return std::nullopt;
+  if (fit.at == MonoTime::Max()) fit.at = m.mono + (m.day_ends - m.wall);
+  const absl::Duration wait = Until(fit.at, m);
+  Refusal refusal;
+  if (standing.kind == Standing::Kind::kSpent) {
+    const bool of_tokens = fit.window == QuotaWindow::kInputTokensPerDay;
+    refusal = Because(
+        RefusalReason::kExhausted,
+        absl::StrCat("The only project that can serve this request is out of ",
+                     of_tokens ? "input tokens" : "requests", ForModel(model),
+                     " for today; the next day begins at midnight in America/Los_Angeles, in ",
+                     Rounded(wait), "."));
+    refusal.spent_for_the_day = true;
+    refusal.limit = of_tokens ? fit.limit : bucket.limits().requests_per_day;
+    refusal.window = of_tokens ? fit.window : QuotaWindow::kRequestsPerDay;
+  } else {
+    const std::string size =
+        IsOfTokens(fit.window) ? absl::StrCat(" of about ", tokens, " input tokens") : "";
+    refusal =
+        Because(RefusalReason::kExhausted,
+                absl::StrCat("The only project that can serve this request cannot take one", size,
+                             ForModel(model), " right now; it can in ", Rounded(wait), "."));
+    refusal.limit = fit.limit;
+    refusal.window = fit.window;
+  }
+  if (refusal.limit == kUnlimited) refusal.limit = 0;
+  refusal.retry_after = wait;
+  return refusal;
+}
+
+Refusal Pool::State::RefuseForOrder(int passed) {
+  return Because(RefusalReason::kLimitReached,
+                 absl::StrCat("The next ", passed,
+                              " projects in order cannot take the request now, and no more are "
+                              "looked at; try again later."));
+}
+
+Refusal Pool::State::RefuseAfterTheLast() {
+  return Because(RefusalReason::kNoMoreProjects,
+                 "No further project has an API key that can take the request.");
 }
 
 }  // namespace keypool::policy

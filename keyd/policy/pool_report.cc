@@ -15,6 +15,8 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
   if (command.epoch != state.epoch) {
     state.ApplyElsewhere(verdict, command, m, mutations);
     state.CountUsageElsewhere(command, m);
+    const KeyEntry* key = state.roster.Find(command.key);
+    if (key != nullptr) state.LearnResources(command, key->project->id, m, mutations);
     reply.settled = Settled::kOtherEpoch;
     return reply;
   }
@@ -37,6 +39,7 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
     state.PutCounted(bucket, m);
   }
+  state.LearnResources(command, bucket->project()->id, m, mutations);
   state.CountUsage(command, ended->lease, m);
   state.LeaseIsGone(ended->lease, m, mutations);
   return reply;

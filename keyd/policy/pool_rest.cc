@@ -24,7 +24,7 @@ void Pool::State::RestAgain(KeyEntry* key, const Verdict& verdict, const Moment&
   key->record.disabled_at = m.wall;
   key->record.retry_at = m.wall + rest;
   key->rests_until = m.mono + rest;
-  resting.insert({key->rests_until, key->record.id});
+  resting.Add(*key);
   if (key->record.active && roster.SetActive(key, false)) PutAll(key->project, m);
   mutations->push_back(key->record);
   NoteRest(key, verdict, m);
@@ -37,7 +37,7 @@ void Pool::State::RestProject(Project* project, const Verdict& verdict, const Mo
 
 void Pool::State::EndRest(KeyEntry* key) {
   if (key->record.retry_at == absl::InfiniteFuture()) return;
-  resting.erase({key->rests_until, key->record.id});
+  resting.Remove(*key);
   key->record.retry_at = absl::InfiniteFuture();
 }
 
@@ -51,8 +51,9 @@ void Pool::State::KeyWorks(KeyId id, const Moment& m) {
 }
 
 void Pool::State::TickResting(const Moment& m, int* budget, Mutations* mutations) {
-  for (; *budget > 0 && !resting.empty() && RestEnds(resting.begin()->first) <= m.mono; --*budget) {
-    ComeBack(roster.Find(resting.begin()->second), m, mutations);
+  const RestingKeys::All& all = resting.all();
+  for (; *budget > 0 && !all.empty() && RestEnds(all.begin()->first) <= m.mono; --*budget) {
+    ComeBack(roster.Find(all.begin()->second), m, mutations);
   }
 }
 

@@ -74,11 +74,15 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
   }
   const Moment m = state->Observe(now);
   state->next_key = snapshot.pool.next_key;
+  KP_RETURN_IF_ERROR(state->limits.Restore(std::move(snapshot.limits)));
   KP_RETURN_IF_ERROR(state->RestoreKeys(std::move(snapshot.keys), m));
   for (RemovedKeyRecord& record : snapshot.removed) {
     state->removed.Restore(std::move(record), mutations);
   }
   KP_RETURN_IF_ERROR(state->RestoreBuckets(snapshot.buckets, m, mutations));
+  for (ResourceRecord& record : snapshot.resources) {
+    state->resources.Restore(std::move(record), m.wall, mutations);
+  }
   for (const UsageRecord& record : snapshot.usage) {
     KP_RETURN_IF_ERROR(state->usage.Restore(record));
   }
@@ -97,7 +101,7 @@ absl::Status Pool::State::RestoreKeys(std::vector<KeyRecord> records, const Mome
     ++keys_on_trial;
     key->rests_until =
         m.mono + std::clamp(key->record.retry_at - m.wall, absl::ZeroDuration(), kRestMax);
-    resting.insert({key->rests_until, key->record.id});
+    resting.Add(*key);
   }
   return absl::OkStatus();
 }

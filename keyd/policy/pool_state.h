@@ -18,10 +18,14 @@
 #include "keyd/policy/bucket.h"
 #include "keyd/policy/event_log.h"
 #include "keyd/policy/lease_table.h"
+#include "keyd/policy/limit_book.h"
 #include "keyd/policy/models.h"
 #include "keyd/policy/moment.h"
 #include "keyd/policy/pacific_day.h"
+#include "keyd/policy/pinned_queues.h"
 #include "keyd/policy/pool.h"
+#include "keyd/policy/resource_table.h"
+#include "keyd/policy/resting_keys.h"
 #include "keyd/policy/roster.h"
 #include "keyd/policy/usage_ledger.h"
 
@@ -73,15 +77,22 @@ struct Pool::State {
   // After a change of what a bucket counts: the others of its project too, when the limits over all
   // models hold them back, or did.
   void PutCounted(Bucket* bucket, const Moment& m);
+  // How full the limits over all models are when its buckets are ranked.
+  void NoteTogether(Project* project, const Moment& m);
 
   // --- pool_acquire.cc
   AcquireReply Acquire(const AcquireCommand& command, const Moment& m, Mutations* mutations);
+  AcquireReply AcquireAnywhere(const AcquireCommand& command, const Moment& m,
+                               Mutations* mutations);
   Model* ModelOf(const AcquireCommand& command, const Moment& m, Mutations* mutations);
   // The best bucket that can take a request of so many tokens now; nullptr when none can. Those
   // with too little room are passed by, kRoomLooks of them at most.
   Bucket* Choose(Model& model, const Exclusions& exclusions, std::int64_t tokens, const Moment& m);
+  // `has_fresh`: there is a project without a bucket to choose instead.
   Bucket* ChooseReady(Model& model, const Exclusions& exclusions, std::int64_t tokens,
-                      const Moment& m);
+                      bool has_fresh, const Moment& m);
+  Bucket* FindReady(Model& model, const Exclusions& exclusions, std::int64_t tokens,
+                    bool spare_awaited, const Moment& m);
   // No project may ever take a request of so many tokens.
   bool IsTooLarge(Model& model, std::int64_t tokens) const;
   // What it is charged before its report tells better.
@@ -97,6 +108,26 @@ struct Pool::State {
                   Mutations* mutations);
   bool MakeLeaseRoom(const Moment& m, Mutations* mutations);
 
+  // --- pool_pin.cc
+  // The only project that may serve a request, by the caller's word or because `name` lives there.
+  // Points into the command and the table of resources.
+  struct Pin {
+    const ProjectId* project = nullptr;  // none: any may
+    const std::string* name = nullptr;
+    // The request names something of another project too.
+    const ProjectId* other_project = nullptr;
+    const std::string* other_name = nullptr;
+    bool IsApart() const { return other_project != nullptr; }
+  };
+  Pin PinOf(const AcquireCommand& command, const Moment& m) const;
+  AcquireReply AcquirePinned(const AcquireCommand& command, const Moment& m, Mutations* mutations);
+  AcquireReply AcquireOf(const ProjectId& id, const AcquireCommand& command, const Moment& m,
+                         Mutations* mutations);
+  AcquireReply AcquireInOrder(const AcquireCommand& command, const Moment& m, Mutations* mutations);
+  bool OwnsNamed(const ProjectId& project, const AcquireCommand& command, const Moment& m) const;
+  void LearnResources(const ReportCommand& command, const ProjectId& project, const Moment& m,
+                      Mutations* mutations);
+
   // --- pool_alias.cc
   // Whose buckets count requests for `asked`.
   Model* Counted(Model* asked, const Moment& m, Mutations* mutations);
@@ -110,12 +141,21 @@ struct Pool::State {
 
   // --- pool_wait.cc
   Model* ExistingModelOf(const AcquireCommand& command, const Moment& m, Mutations* mutations);
-  Refusal RefuseForNow(Model& model, const AcquireCommand& command, const Moment& m) const;
-  void Hold(Model* model, const AcquireCommand& command, std::uint64_t ticket, const Moment& m);
+  bool OthersWait(const Model& model, const AcquireCommand& command, const Pin& pin) const;
+  Refusal RefuseForNow(Model& model, const AcquireCommand& command, const Pin& pin,
+                       const Moment& m);
+  void Hold(Model* model, const Pin& pin, const AcquireCommand& command, std::uint64_t ticket,
+            const Moment& m);
+  // No project: anywhere.
+  void Enqueue(Model* model, const ProjectId* project, Waiting waiting, const Moment& m);
+  void SetDue(HeldQueue* queue, MonoTime due);
   std::optional<Waiting> TakeHeld(std::uint64_t ticket);
   Answered AnswerHeld(const Waiting& waiting, const Moment& m, Mutations* mutations);
-  void ServeModel(Model& model, const Moment& m, Mutations* mutations,
+  bool MoveIfElsewhere(HeldQueue* queue, WaitQueue::Lines::iterator line, const Moment& m);
+  void ServeQueue(HeldQueue* queue, std::size_t answers_max, const Moment& m, Mutations* mutations,
                   std::vector<Answered>* answers);
+  void ServePinned(HeldQueue* queue, const Moment& m, Mutations* mutations,
+                   std::vector<Answered>* answers);
 
   // --- pool_refuse.cc
   Refusal RefuseWithoutKeys(const Moment& m) const;
@@ -126,6 +166,14 @@ struct Pool::State {
   Refusal RefuseForValidation(const Moment& m) const;
   Refusal RefuseForQuota(const Model& model, std::int64_t tokens, const Moment& m) const;
   Refusal RefuseAsTooLarge(const Model& model, std::int64_t tokens) const;
+  static Refusal RefuseAsExcluded(const Model& model);
+  static Refusal RefuseAsApart(const Pin& pin);
+  // `project` may be nullptr: it is not in the pool.
+  Refusal RefuseForOwner(const ProjectId& id, const Project* project, const Moment& m) const;
+  // Why the bucket of the only project that may serve it does not; nothing: it does.
+  std::optional<Refusal> RefuseOf(const Bucket& bucket, std::int64_t tokens, const Moment& m) const;
+  static Refusal RefuseForOrder(int passed);
+  static Refusal RefuseAfterTheLast();
 
   // --- pool_report.cc
   // What an answer was about. `lease` is nullptr when it is not known any more.
@@ -169,6 +217,11 @@ struct Pool::State {
   void CloseGapsIfMany();
   // Drops a project without keys once forgetting it gives no quota back.
   bool DropIfForgettable(Project* project, const Moment& m, Mutations* mutations);
+
+  // --- pool_limits.cc
+  // What is configured has changed.
+  void FollowLimits(const Moment& m, Mutations* mutations);
+  void LimitTogether(Project* project, const Moment& m);
 
   // --- pool_restore.cc
   absl::Status RestoreKeys(std::vector<KeyRecord> records, const Moment& m);
@@ -214,6 +267,7 @@ struct Pool::State {
   void NoteOverload(Model* model, const Verdict& verdict, const Moment& m);
   void NoteThrottled(std::string_view row, const Moment& m);
   void NoteModel(EventKind kind, const Model& model, const Moment& m);
+  void NoteLimits(const LimitScopeName& scope, std::string text, const Moment& m);
   void NoteBucket(EventKind kind, const Bucket& bucket, const Moment& m);
   // `key` may be nullptr: it is not about one.
   void NoteKey(EventKind kind, const KeyEntry* key, std::string_view text, const Moment& m);
@@ -222,6 +276,7 @@ struct Pool::State {
   KeyStatus Describe(const KeyEntry& key, std::string_view model, const Moment& m) const;
 
   PoolConfig config;
+  LimitBook limits;
   absl::Duration span;  // how long a grant weighs on its minute
   Epoch epoch;
   PacificDay day;
@@ -232,11 +287,12 @@ struct Pool::State {
 
   Roster roster;
   RemovedKeys removed;
+  ResourceTable resources;
   Models models;
   LeaseTable leases;
 
-  absl::btree_set<std::pair<MonoTime, KeyId>> resting;  // keys, by the end of their rest
-  std::deque<KeyId> to_validate;                        // at an operator's wish
+  RestingKeys resting;
+  std::deque<KeyId> to_validate;                                            // at an operator's wish
   MonoTime validation_asked_at = MonoTime::FromNanoseconds(INT64_MIN / 2);  // by a proxy, last
   std::size_t keys_on_trial = 0;  // that rested and have not worked since
   Breaker source;                 // the address that requests come from
@@ -248,16 +304,17 @@ struct Pool::State {
   Cause source_cause;      // of its present pause
   EventLog events;
 
-  // Acquires that are held back, by ticket and by the end of their time, and the models that they
-  // wait for.
+  // Acquires that are held back, by ticket and by the end of their time, and where they wait: for
+  // any project of a model, or for one of it.
   struct Held {
-    Model* model;
+    HeldQueue* queue;
     std::string client;
     MonoTime until;
   };
   absl::flat_hash_map<std::uint64_t, Held> held;
   absl::btree_set<std::pair<MonoTime, std::uint64_t>> held_until;
   std::vector<Model*> waited_for;
+  PinnedQueues pinned;
 
   std::size_t tick_model = 0;    // where the next Tick goes on
   std::size_t keyless_left = 0;  // of the round over Roster::keyless that is under way

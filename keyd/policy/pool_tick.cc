@@ -31,6 +31,7 @@ bool Pool::Tick(const Now& now, Mutations* mutations) {
   }
   const bool more_to_free = state.models.FreeEvicted(static_cast<std::size_t>(std::max(budget, 1)));
   state.TickKeyless(m, &budget, mutations);
+  state.resources.Expire(m.wall, &budget, mutations);
   state.usage.Tick(now, mutations);
   return budget <= 0 || more_to_free;
 }

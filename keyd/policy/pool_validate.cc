@@ -48,7 +48,7 @@ KeyEntry* Pool::State::NextToValidate(const Moment& m) {
     if (key != nullptr && key->record.active) return key;
   }
   int passed = 0;
-  for (const auto& [due, id] : resting) {
+  for (const auto& [due, id] : resting.all()) {
     if (due > m.mono || ++passed > kPassedMax) break;
     KeyEntry* key = roster.Find(id);
     if (key->checked_until <= m.mono) return key;

@@ -12,6 +12,9 @@ namespace {
 constexpr std::size_t kAnswersMax = 1'024;
 // Clients whose first request is tried when those before it are too large for what is left.
 constexpr int kLinesTriedMax = 16;
+// Queues of one project that one ServeWaiting looks at before they are due: what is given back, or
+// set right by an operator, is seen in the next rounds.
+constexpr std::size_t kNotDueMax = 16;
 // So that a wait that seems to be over already makes no busy loop.
 constexpr absl::Duration kLookAgainAfter = absl::Milliseconds(1);
 
@@ -23,13 +26,13 @@ bool Passes(const Refusal& refusal) {
     case RefusalReason::kAllDisabled:
     case RefusalReason::kModelOverloaded:
     case RefusalReason::kSourceThrottled:
+    case RefusalReason::kOwnerUnavailable:
       return refusal.retry_after.has_value();
     case RefusalReason::kNoKeys:
     case RefusalReason::kNotRetryable:
     case RefusalReason::kLimitReached:
     case RefusalReason::kTooLarge:
     case RefusalReason::kResourcesApart:
-    case RefusalReason::kOwnerUnavailable:
     case RefusalReason::kNoMoreProjects:
       break;
   }
@@ -50,9 +53,10 @@ std::optional<AcquireReply> Pool::ApplyOrHold(const AcquireCommand& command, std
   State& state = *state_;
   const Moment m = state.Observe(now);
   Model* model = state.ExistingModelOf(command, m, mutations);
+  const State::Pin pin = state.PinOf(command, m);
   // Who comes later is served later, even when something is free by now.
-  const bool others_wait = model != nullptr && !model->waiting.empty();
-  AcquireReply reply = others_wait ? AcquireReply(state.RefuseForNow(*model, command, m))
+  const bool others_wait = model != nullptr && state.OthersWait(*model, command, pin);
+  AcquireReply reply = others_wait ? AcquireReply(state.RefuseForNow(*model, command, pin, m))
                                    : state.Acquire(command, m, mutations);
   const Refusal* refusal = std::get_if<Refusal>(&reply);
   if (refusal == nullptr) return reply;
@@ -60,7 +64,7 @@ std::optional<AcquireReply> Pool::ApplyOrHold(const AcquireCommand& command, std
   if (state.held.size() >= state.config.waiting_max) return reply;
   if (model == nullptr) model = state.ModelOf(command, m, mutations);
   if (model == nullptr) return reply;
-  state.Hold(model, command, ticket, m);
+  state.Hold(model, pin, command, ticket, m);
   return std::nullopt;
 }
 
@@ -77,19 +81,26 @@ std::vector<Pool::Answered> Pool::ServeWaiting(const Now& now, absl::BitGenRef,
     const Waiting waiting = *state.TakeHeld(state.held_until.begin()->second);
     answers.push_back(state.AnswerHeld(waiting, m, mutations));
   }
+  while (state.pinned.NextDue() <= m.mono && answers.size() < kAnswersMax) {
+    state.ServePinned(state.pinned.FirstDue(), m, mutations, &answers);
+  }
+  for (std::size_t i = std::min(state.pinned.size(), kNotDueMax); i > 0; --i) {
+    if (state.pinned.size() == 0) break;
+    state.ServePinned(state.pinned.NextInTurn(), m, mutations, &answers);
+  }
   for (std::size_t i = state.waited_for.size(); i-- > 0;) {
     Model* model = state.waited_for[i];
-    state.ServeModel(*model, m, mutations, &answers);
-    if (model->waiting.empty()) state.waited_for.erase(state.waited_for.begin() + i);
+    state.ServeQueue(&model->held, kAnswersMax, m, mutations, &answers);
+    if (model->held.waiting.empty()) state.waited_for.erase(state.waited_for.begin() + i);
   }
   return answers;
 }
 
 MonoTime Pool::NextWaitingDue() const {
   const State& state = *state_;
-  MonoTime due = MonoTime::Max();
-  if (!state.held_until.empty()) due = state.held_until.begin()->first;
-  for (const Model* model : state.waited_for) due = std::min(due, model->waiting_due);
+  MonoTime due = state.pinned.NextDue();
+  if (!state.held_until.empty()) due = std::min(due, state.held_until.begin()->first);
+  for (const Model* model : state.waited_for) due = std::min(due, model->held.due);
   return due;
 }
 
@@ -102,18 +113,32 @@ Model* Pool::State::ExistingModelOf(const AcquireCommand& command, const Moment&
   return asked == nullptr ? nullptr : Counted(asked, m, mutations);
 }
 
+bool Pool::State::OthersWait(const Model& model, const AcquireCommand& command,
+                             const Pin& pin) const {
+  if (!model.held.waiting.empty()) return !command.after_project || pin.project != nullptr;
+  return pin.project != nullptr && pinned.Find(model, *pin.project) != nullptr;
+}
+
 // As an Acquire that nothing is left for.
-Refusal Pool::State::RefuseForNow(Model& model, const AcquireCommand& command,
-                                  const Moment& m) const {
+Refusal Pool::State::RefuseForNow(Model& model, const AcquireCommand& command, const Pin& pin,
+                                  const Moment& m) {
+  if (pin.IsApart()) return RefuseAsApart(pin);
+  Project* project = pin.project != nullptr ? roster.Find(*pin.project) : nullptr;
+  if (pin.project != nullptr && (project == nullptr || !project->usable())) {
+    return RefuseForOwner(*pin.project, project, m);
+  }
   if (roster.active_keys() == 0) return RefuseWithoutKeys(m);
   if (std::optional<Refusal> refusal = HeldBack(model, m)) return *std::move(refusal);
   const std::int64_t tokens = TokensOf(model, command);
+  if (project != nullptr) {
+    return RefuseOf(*BucketOf(model, project, m), tokens, m).value_or(RefuseAsExcluded(model));
+  }
   if (IsTooLarge(model, tokens)) return RefuseAsTooLarge(model, tokens);
   return RefuseForQuota(model, tokens, m);
 }
 
-void Pool::State::Hold(Model* model, const AcquireCommand& command, std::uint64_t ticket,
-                       const Moment& m) {
+void Pool::State::Hold(Model* model, const Pin& pin, const AcquireCommand& command,
+                       std::uint64_t ticket, const Moment& m) {
   Waiting waiting;
   waiting.ticket = ticket;
   waiting.command = command;
@@ -123,17 +148,41 @@ void Pool::State::Hold(Model* model, const AcquireCommand& command, std::uint64_
   waiting.since = m.mono;
   waiting.until = m.mono + command.wait_up_to;
   held_until.insert({waiting.until, ticket});
-  held.emplace(ticket, Held{model, command.client, waiting.until});
-  if (model->waiting.empty()) waited_for.push_back(model);
-  model->waiting_due = m.mono;
-  model->waiting.Add(std::move(waiting));
+  Enqueue(model, pin.project, std::move(waiting), m);
+}
+
+void Pool::State::Enqueue(Model* model, const ProjectId* project, Waiting waiting,
+                          const Moment& m) {
+  HeldQueue* queue = &model->held;
+  if (project != nullptr) {
+    queue = pinned.GetOrMake(model, *project, m.mono);
+  } else if (queue->waiting.empty() &&
+             std::find(waited_for.begin(), waited_for.end(), model) == waited_for.end()) {
+    waited_for.push_back(model);
+  }
+  SetDue(queue, m.mono);
+  held.insert_or_assign(waiting.ticket, Held{queue, waiting.command.client, waiting.until});
+  queue->waiting.Add(std::move(waiting));
+}
+
+void Pool::State::SetDue(HeldQueue* queue, MonoTime due) {
+  if (queue->pin == ProjectId{}) {
+    queue->due = due;
+  } else {
+    pinned.SetDue(queue, due);
+  }
 }
 
 std::optional<Waiting> Pool::State::TakeHeld(std::uint64_t ticket) {
   const auto at = held.find(ticket);
   if (at == held.end()) return std::nullopt;
-  Waiting waiting = at->second.model->waiting.Remove(at->second.client, ticket);
-  if (at->second.model->waiting.empty()) std::erase(waited_for, at->second.model);
+  HeldQueue* queue = at->second.queue;
+  Waiting waiting = queue->waiting.Remove(at->second.client, ticket);
+  if (queue->pin != ProjectId{}) {
+    pinned.DropIfEmpty(queue);
+  } else if (queue->waiting.empty()) {
+    std::erase(waited_for, queue->model);
+  }
   held_until.erase({at->second.until, ticket});
   held.erase(at);
   return waiting;
@@ -146,32 +195,65 @@ Pool::Answered Pool::State::AnswerHeld(const Waiting& waiting, const Moment& m,
   return {waiting.ticket, std::move(reply)};
 }
 
-// Until nothing more can be granted for the model.
-void Pool::State::ServeModel(Model& model, const Moment& m, Mutations* mutations,
-                             std::vector<Answered>* answers) {
-  auto line = model.waiting.lines().begin();
-  for (int tried = 0; line != model.waiting.lines().end();) {
-    if (answers->size() >= kAnswersMax) {
-      model.waiting_due = m.mono;
-      return;
+// What it names has come to be known since, or lives elsewhere by now: it would block those behind
+// it.
+bool Pool::State::MoveIfElsewhere(HeldQueue* queue, WaitQueue::Lines::iterator line,
+                                  const Moment& m) {
+  const AcquireCommand& command = line->waiting.front().command;
+  if (command.resources.empty() || !command.project.value().empty()) return false;
+  const Pin pin = PinOf(command, m);
+  if (pin.IsApart()) return false;  // it is refused
+  if (pin.project != nullptr ? *pin.project == queue->pin : queue->pin == ProjectId{}) return false;
+  Enqueue(queue->model, pin.project, queue->waiting.Serve(line), m);
+  return true;
+}
+
+// Until nothing more can be granted, or there are so many answers.
+void Pool::State::ServeQueue(HeldQueue* queue, std::size_t answers_max, const Moment& m,
+                             Mutations* mutations, std::vector<Answered>* answers) {
+  WaitQueue& waiting = queue->waiting;
+  auto line = waiting.lines().begin();
+  for (int tried = 0; line != waiting.lines().end();) {
+    if (answers->size() >= answers_max) return SetDue(queue, m.mono);
+    if (MoveIfElsewhere(queue, line, m)) {
+      line = waiting.lines().begin();
+      continue;
     }
     const Waiting& first = line->waiting.front();
     Answered answer = AnswerHeld(first, m, mutations);
     const Refusal* refusal = std::get_if<Refusal>(&answer.reply);
     if (refusal != nullptr && Passes(*refusal) && m.mono + *refusal->retry_after <= first.until) {
       const MonoTime due = m.mono + std::max(*refusal->retry_after, kLookAgainAfter);
-      model.waiting_due = tried == 0 ? due : std::min(model.waiting_due, due);
+      SetDue(queue, tried == 0 ? due : std::min(queue->due, due));
       if (!DependsOnSize(*refusal) || ++tried == kLinesTriedMax) return;
       ++line;
       continue;
     }
     held_until.erase({first.until, first.ticket});
     held.erase(first.ticket);
-    model.waiting.Serve(line);
+    waiting.Serve(line);
     answers->push_back(std::move(answer));
-    line = model.waiting.lines().begin();
+    line = waiting.lines().begin();
     tried = 0;
   }
+}
+
+// Those who can go to this project only and those who can go to any take turns, so that neither
+// keeps its slots from the other.
+void Pool::State::ServePinned(HeldQueue* queue, const Moment& m, Mutations* mutations,
+                              std::vector<Answered>* answers) {
+  HeldQueue* others = &queue->model->held;
+  while (!queue->waiting.empty() && answers->size() < kAnswersMax) {
+    std::size_t before = answers->size();
+    if (queue->gives_way) ServeQueue(others, before + 1, m, mutations, answers);
+    if (answers->size() > before || others->waiting.empty()) queue->gives_way = false;
+    if (answers->size() == kAnswersMax) break;
+    before = answers->size();
+    ServeQueue(queue, before + 1, m, mutations, answers);
+    if (answers->size() == before) break;
+    queue->gives_way = !others->waiting.empty();
+  }
+  pinned.DropIfEmpty(queue);
 }
 
 }  // namespace keypool::policy

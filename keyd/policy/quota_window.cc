@@ -26,6 +26,26 @@ void MinuteWindow::Charge(MonoTime at, std::int64_t count, bool apart) {
   slots_.push_back({at, at, count});
 }
 
+void MinuteWindow::Fill(std::vector<Slot> slots) {
+  std::sort(slots.begin(), slots.end(),
+            [](const Slot& a, const Slot& b) { return a.newest < b.newest; });
+  for (const Slot& slot : slots) {
+    used_ += slot.count;
+    MonoTime first = slot.first;
+    if (!slots_.empty()) {
+      Slot& last = slots_.back();
+      if (slot.newest == last.newest ||
+          (limit_ > kExactLimitMax && slot.newest - last.first < kSlotWidth)) {
+        last.newest = slot.newest;
+        last.count += slot.count;
+        continue;
+      }
+      first = std::max(first, last.newest + absl::Nanoseconds(1));
+    }
+    slots_.push_back({first, slot.newest, slot.count});
+  }
+}
+
 bool MinuteWindow::Correct(MonoTime at, std::int64_t by) {
   // The slots' ranges are disjoint and ascend.
   const auto slot = std::lower_bound(slots_.begin(), slots_.end(), at,

@@ -33,6 +33,10 @@ class MinuteWindow {
   // Counts `count` grants at `at`. A time before the newest charge counts as the newest: later is
   // safe, earlier would not be. `apart`: begins a slot of its own.
   void Charge(MonoTime at, std::int64_t count = 1, bool apart = false);
+  // Counts what is in slots of other windows, in any order, in a window that is empty. It leaves
+  // when it does there, or as much later as a slot is wide; of grants in slots that overlapped,
+  // Correct may meet the slot before theirs.
+  void Fill(std::vector<Slot> slots);
   // Takes one grant charged at exactly `at` back. False when it has left already.
   bool Refund(MonoTime at) { return Correct(at, -1); }
   // The grant charged at exactly `at` weighs `by` more, or less: then no more than it was charged.

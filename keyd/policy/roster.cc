@@ -175,6 +175,11 @@ void Roster::CloseGaps(absl::Span<std::size_t* const> cursors) {
   gaps_ = 0;
 }
 
+Project* Roster::UsableAfter(std::string_view id) const {
+  const auto next = usable_by_id_.upper_bound(id);
+  return next == usable_by_id_.end() ? nullptr : *next;
+}
+
 void Roster::SetKeyless(Project* project) {
   project->keyless_at = keyless_.size();
   keyless_.push_back(project);
@@ -190,10 +195,12 @@ void Roster::SetUsable(Project* project) {
   ++usable_projects_;
   project->order_at = order_.size();
   order_.push_back(project);
+  usable_by_id_.insert(project);
 }
 
 void Roster::ClearUsable(Project* project) {
   --usable_projects_;
+  usable_by_id_.erase(project);
   order_[project->order_at] = nullptr;
   project->order_at = Project::kNotInOrder;
   ++gaps_;

@@ -5,9 +5,11 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -114,6 +116,8 @@ class Roster {
   // moves on misses nobody: it finds the projects that a model has no bucket for without a list per
   // model.
   const std::vector<Project*>& order() const { return order_; }
+  // The first usable project behind `id` in the order of ids; nullptr when there is none.
+  Project* UsableAfter(std::string_view id) const;
   // True when the gaps are worth closing. CloseGaps moves the cursors along.
   bool HasManyGaps() const;
   void CloseGaps(absl::Span<std::size_t* const> cursors);
@@ -124,11 +128,22 @@ class Roster {
   void SetUsable(Project* project);
   void ClearUsable(Project* project);
 
+  struct ById {
+    using is_transparent = void;
+    static std::string_view Of(std::string_view id) { return id; }
+    static std::string_view Of(const Project* project) { return project->id.value(); }
+    template <class A, class B>
+    bool operator()(const A& a, const B& b) const {
+      return Of(a) < Of(b);
+    }
+  };
+
   Keys keys_;
   absl::flat_hash_map<SecretDigest, KeyEntry*> by_secret_;
   absl::flat_hash_map<std::string, std::unique_ptr<Project>> projects_;
   std::vector<Project*> keyless_;
   std::vector<Project*> order_;
+  absl::btree_set<Project*, ById> usable_by_id_;
   std::size_t gaps_ = 0;
   std::size_t active_keys_ = 0;
   std::size_t projects_with_keys_ = 0;

@@ -23,7 +23,7 @@ namespace keypool::policy {
 
 struct PoolConfig {
   Limits default_limits;
-  LimitRules limits;  // over the defaults
+  LimitRules limits;  // over the defaults; what was said at run time is over these
   // A request may leave this long after its grant; minute windows are charged this much longer, so
   // that what Google sees stays inside the limit too.
   absl::Duration send_by = absl::Milliseconds(500);
@@ -35,7 +35,9 @@ struct PoolConfig {
   std::size_t leases_max = 262'144;   // open and expired together
   std::size_t removed_max = 200'000;  // RemovedKeyRecords; beyond, the lowest id is forgotten
   std::size_t waiting_max = 16'384;   // acquires that are held back
-  std::size_t models_max = 2'048;     // distinct model names tracked at a time
+  // Names of which it is known where they live; beyond, the one that expires first is forgotten.
+  std::size_t resources_max = 200'000;
+  std::size_t models_max = 2'048;  // distinct model names tracked at a time
   // America/Los_Angeles from the machine's tzdata; the day of Google's daily quotas.
   absl::TimeZone pacific;
   // The accounts. Names of each dimension; those beyond count as "(other)". Rows of all dimensions;
@@ -117,6 +119,13 @@ struct RemovedKeyRecord {
   std::string fingerprint;  // SecretFingerprint of its secret: 32 bytes
 };
 
+// Where something lives that requests name. A name is in one project.
+struct ResourceRecord {
+  std::string name;  // "files/abc"
+  ProjectId project;
+  absl::Time expires;
+};
+
 // What went through the pool under one name in one hour, or day.
 struct UsageName {
   UsageDimension dimension = UsageDimension::kKey;
@@ -128,6 +137,9 @@ struct UsageRecord {
   UsageCounts counts;
 };
 
+// What an operator has said about one scope at run time.
+using LimitRecord = ScopeLimits;
+
 struct BucketName {
   ProjectId project;
   std::string model;
@@ -138,8 +150,10 @@ struct Snapshot {
   PoolRecord pool;
   std::vector<KeyRecord> keys;
   std::vector<BucketRecord> buckets;
+  std::vector<ResourceRecord> resources;  // in any order
   std::vector<RemovedKeyRecord> removed;  // in any order
   std::vector<UsageRecord> usage;         // in any order
+  std::vector<LimitRecord> limits;        // in any order
 };
 
 struct DeleteKey {
@@ -148,14 +162,21 @@ struct DeleteKey {
 struct DeleteBucket {
   BucketName name;
 };
+struct DeleteResource {
+  std::string name;
+};
 struct DeleteRemovedKey {
   KeyId id;
 };
 struct DeleteUsage {
   UsageName name;
 };
-using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, DeleteKey, DeleteBucket,
-                              RemovedKeyRecord, DeleteRemovedKey, UsageRecord, DeleteUsage>;
+struct DeleteLimit {
+  LimitScopeName scope;
+};
+using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, ResourceRecord, DeleteKey,
+                              DeleteBucket, DeleteResource, RemovedKeyRecord, DeleteRemovedKey,
+                              UsageRecord, DeleteUsage, LimitRecord, DeleteLimit>;
 using Mutations = std::vector<Mutation>;
 
 }  // namespace keypool::policy

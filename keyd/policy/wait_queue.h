@@ -1,4 +1,5 @@
-// Who waits for one model: round-robin over clients, first come first served within one.
+// Who waits for one model, or for one project of it: round-robin over clients, first come first
+// served within one.
 #pragma once
 
 #include <cstddef>
@@ -8,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "keyd/base/clock.h"
+#include "keyd/base/ids.h"
 #include "keyd/base/lease.h"
 
 namespace keypool::policy {
@@ -48,6 +50,17 @@ class WaitQueue {
   Lines lines_;
   absl::flat_hash_map<std::string, Lines::iterator> by_client_;
   std::size_t size_ = 0;
+};
+
+struct Model;
+
+// Those who wait for the same.
+struct HeldQueue {
+  Model* model = nullptr;
+  ProjectId pin;  // that all of them wait for; empty: for any
+  WaitQueue waiting;
+  MonoTime due;            // when the first of them can be granted
+  bool gives_way = false;  // the next slot is for those who wait for any project
 };
 
 }  // namespace keypool::policy

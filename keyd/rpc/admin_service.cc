@@ -1,9 +1,13 @@
 #include "keyd/rpc/admin_service.h"
 
+#include <algorithm>
 #include <any>
 #include <optional>
+#include <string_view>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
 #include "keyd/rpc/advice.h"
 #include "keyd/wire/admin_wire.h"
 
@@ -46,6 +50,18 @@ engine::Engine::Done<T> Encoding(Call* call) {
   };
 }
 
+// Whole lines, as many as an error can carry.
+absl::Status FirstLines(const absl::Status& status) {
+  constexpr std::size_t kBytesMax = 3'500;
+  const std::string_view text = ToStd(status.message());
+  if (text.size() <= kBytesMax) return status;
+  std::size_t end = text.rfind('\n', kBytesMax);
+  if (end == std::string_view::npos) end = kBytesMax;
+  const auto more = std::count(text.begin() + static_cast<std::ptrdiff_t>(end), text.end(), '\n');
+  return absl::Status(status.code(),
+                      absl::StrCat(ToAbsl(text.substr(0, end)), "\nand ", more, " more mistakes"));
+}
+
 // Answers a call with the state of a key.
 template <class Call>
 engine::Engine::Done<KeyStatus> Answering(Call* call) {
@@ -64,6 +80,7 @@ void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
   ServeChanges(queue);
   ServeWatch(queue);
   ServeQuestions(queue);
+  ServeLimits(queue);
 }
 
 void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
@@ -152,6 +169,33 @@ void AdminService::ServeQuestions(grpc::ServerCompletionQueue* queue) {
   EventsCall::Await(&events_);
 }
 
+void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
+  set_limits_ = {calls_,
+                 [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                   service_.RequestSetLimits(context, request, writer, queue, queue, tag);
+                 },
+                 [this](SetLimitsCall* call) { SetLimits(call); }};
+  unset_limits_ = {calls_,
+                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                     service_.RequestUnsetLimits(context, request, writer, queue, queue, tag);
+                   },
+                   [this](UnsetLimitsCall* call) { UnsetLimits(call); }};
+  import_limits_ = {calls_,
+                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                      service_.RequestImportLimits(context, request, writer, queue, queue, tag);
+                    },
+                    [this](ImportLimitsCall* call) { ImportLimits(call); }};
+  list_limits_ = {calls_,
+                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                    service_.RequestListLimits(context, request, writer, queue, queue, tag);
+                  },
+                  [this](ListLimitsCall* call) { ListLimits(call); }};
+  SetLimitsCall::Await(&set_limits_);
+  UnsetLimitsCall::Await(&unset_limits_);
+  ImportLimitsCall::Await(&import_limits_);
+  ListLimitsCall::Await(&list_limits_);
+}
+
 void AdminService::Status(StatusCall* call) {
   absl::StatusOr<StatusQuery> query = wire::Decode(call->request());
   if (!query.ok()) return call->Fail(query.status());
@@ -238,6 +282,34 @@ void AdminService::Events(EventsCall* call) {
   absl::StatusOr<EventsQuery> query = wire::Decode(call->request());
   if (!query.ok()) return call->Fail(query.status());
   engine_->Events(*query, Encoding<v1::EventsResponse, PoolEvents>(call));
+}
+
+void AdminService::SetLimits(SetLimitsCall* call) {
+  absl::StatusOr<SetLimitsCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->SetLimits(*std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
+}
+
+void AdminService::UnsetLimits(UnsetLimitsCall* call) {
+  absl::StatusOr<UnsetLimitsCommand> command = wire::Decode(call->request());
+  if (!command.ok()) return call->Fail(command.status());
+  engine_->UnsetLimits(*std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
+}
+
+void AdminService::ImportLimits(ImportLimitsCall* call) {
+  const absl::StatusOr<ImportLimitsText> text = wire::Decode(call->request());
+  if (!text.ok()) return call->Fail(text.status());
+  if (!parse_limits_) return call->Fail(absl::UnimplementedError("no limits can be imported"));
+  absl::StatusOr<std::vector<ScopeLimits>> limits = parse_limits_(text->text, text->name);
+  if (!limits.ok()) return call->Fail(FirstLines(limits.status()));
+  engine_->ImportLimits({*std::move(limits), text->dry_run},
+                        Encoding<v1::ImportLimitsResponse, ImportedLimits>(call));
+}
+
+void AdminService::ListLimits(ListLimitsCall* call) {
+  absl::StatusOr<LimitsQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->ListLimits(*std::move(query), Encoding<v1::ListLimitsResponse, LimitsPage>(call));
 }
 
 }  // namespace keypool::rpc

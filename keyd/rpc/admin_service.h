@@ -3,8 +3,11 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <utility>
+
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/calls.h"
+#include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/unary_call.h"
 #include "keyd/rpc/watch_call.h"
 #include "keypool/v1/admin.grpc.pb.h"
@@ -14,7 +17,8 @@ namespace keypool::rpc {
 class AdminService {
  public:
   // Everything must outlive it; it must outlive the server.
-  AdminService(engine::Engine* engine, Calls* calls) : engine_(engine), calls_(calls) {}
+  AdminService(engine::Engine* engine, ParseLimitsText parse_limits, Calls* calls)
+      : engine_(engine), parse_limits_(std::move(parse_limits)), calls_(calls) {}
 
   grpc::Service* service() { return &service_; }
   // After the server was built.
@@ -31,12 +35,17 @@ class AdminService {
   using UsageCall = UnaryCall<v1::UsageRequest, v1::UsageResponse>;
   using ExplainCall = UnaryCall<v1::ExplainRequest, v1::ExplainResponse>;
   using EventsCall = UnaryCall<v1::EventsRequest, v1::EventsResponse>;
+  using SetLimitsCall = UnaryCall<v1::SetLimitsRequest, v1::ScopeLimits>;
+  using UnsetLimitsCall = UnaryCall<v1::UnsetLimitsRequest, v1::ScopeLimits>;
+  using ImportLimitsCall = UnaryCall<v1::ImportLimitsRequest, v1::ImportLimitsResponse>;
+  using ListLimitsCall = UnaryCall<v1::ListLimitsRequest, v1::ListLimitsResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
   void ServeChanges(grpc::ServerCompletionQueue* queue);
   void ServeWatch(grpc::ServerCompletionQueue* queue);
   void ServeQuestions(grpc::ServerCompletionQueue* queue);
+  void ServeLimits(grpc::ServerCompletionQueue* queue);
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -49,8 +58,13 @@ class AdminService {
   void Produce(Watch* call);
   void Explain(ExplainCall* call);
   void Events(EventsCall* call);
+  void SetLimits(SetLimitsCall* call);
+  void UnsetLimits(UnsetLimitsCall* call);
+  void ImportLimits(ImportLimitsCall* call);
+  void ListLimits(ListLimitsCall* call);
 
   engine::Engine* const engine_;
+  const ParseLimitsText parse_limits_;
   Calls* const calls_;
   v1::Admin::AsyncService service_;
   StatusCall::Method status_;
@@ -64,6 +78,10 @@ class AdminService {
   UsageCall::Method usage_;
   ExplainCall::Method explain_;
   EventsCall::Method events_;
+  SetLimitsCall::Method set_limits_;
+  UnsetLimitsCall::Method unset_limits_;
+  ImportLimitsCall::Method import_limits_;
+  ListLimitsCall::Method list_limits_;
 };
 
 }  // namespace keypool::rpc

@@ -37,10 +37,10 @@ constexpr int kKeepaliveTimeoutMs = 10'000;
 
 class GrpcServer final : public Server {
  public:
-  GrpcServer(engine::Engine* engine, const wire::GrantTerms& terms, absl::Duration drain_max)
-      : drain_max_(drain_max),
+  GrpcServer(engine::Engine* engine, const wire::GrantTerms& terms, const ServerOptions& options)
+      : drain_max_(options.drain_max),
         lease_(engine, terms, &calls_),
-        admin_(engine, &calls_),
+        admin_(engine, options.parse_limits, &calls_),
         health_(engine, &calls_) {}
   ~GrpcServer() override { Stop(); }
 
@@ -154,8 +154,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   static std::once_flag reflection;
   std::call_once(reflection, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
   auto server = std::make_unique<GrpcServer>(
-      engine, wire::GrantTerms{*epoch, options.send_by, options.lease_time_to_live},
-      options.drain_max);
+      engine, wire::GrantTerms{*epoch, options.send_by, options.lease_time_to_live}, options);
   KP_RETURN_IF_ERROR(server->Listen(*path));
   server->Serve(options.threads);
   return server;

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keyd/engine/engine.h"
+#include "keyd/rpc/limits_text.h"
 
 namespace keypool::rpc {
 
@@ -20,6 +21,7 @@ struct ServerOptions {
   int threads = 1;
   // How long Stop waits for what is under way before it cancels it.
   absl::Duration drain_max = absl::Seconds(5);
+  ParseLimitsText parse_limits = {};  // for ImportLimits, which is UNIMPLEMENTED without it
 };
 
 class Server {

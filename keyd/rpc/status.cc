@@ -9,7 +9,7 @@ namespace keypool::rpc {
 namespace {
 
 // Messages travel in a header: gRPC bounds those, and drops the call when they are longer.
-constexpr std::size_t kMessageBytesMax = 1024;
+constexpr std::size_t kMessageBytesMax = 4096;
 
 static_assert(static_cast<int>(absl::StatusCode::kUnavailable) == grpc::StatusCode::UNAVAILABLE);
 static_assert(static_cast<int>(absl::StatusCode::kDataLoss) == grpc::StatusCode::DATA_LOSS);

@@ -70,34 +70,6 @@ namespace removed_tag {
 enum : std::uint8_t { kId = 1, kFingerprint = 2, kLastRequired = kFingerprint };
 }
 
-absl::Status BadField(int tag, std::string_view what) {
-  return absl::DataLossError(absl::StrCat("field ", tag, " ", ToAbsl(what)));
-}
-
-// Hands every field to `read(field) → bool` (false: its value makes no sense). Tags 1 to
-// `last_required` must be there, those up to `last_known` may be, all at most once; tags above are
-// of a later version and skipped.
-template <class Read>
-absl::Status ReadFields(std::string_view bytes, int last_required, int last_known, Read read) {
-  absl::StatusOr<FieldReader> reader = FieldReader::Open(bytes, kRecordVersion);
-  if (!reader.ok()) return reader.status();
-  std::uint32_t seen = 0;
-  while (true) {
-    absl::StatusOr<std::optional<Field>> field = reader->Next();
-    if (!field.ok()) return field.status();
-    if (!field->has_value()) break;
-    const int tag = (*field)->tag;
-    if (tag > last_known) continue;
-    if (seen & (1u << tag)) return BadField(tag, "is there twice");
-    seen |= 1u << tag;
-    if (!read(**field)) return BadField(tag, "has a value that makes no sense");
-  }
-  for (int tag = 1; tag <= last_required; ++tag) {
-    if (!(seen & (1u << tag))) return BadField(tag, "is missing");
-  }
-  return absl::OkStatus();
-}
-
 // One integer or time of a field into a target.
 bool Put(const Field& field, std::int64_t* target) {
   const std::optional<std::int64_t> value = WholeInt(field.value);
@@ -278,7 +250,8 @@ absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes) {
     }
     return false;  // tag 0
   };
-  absl::Status status = ReadFields(bytes, key_tag::kLastRequired, key_tag::kLastKnown, read);
+  absl::Status status =
+      ReadFields(bytes, kRecordVersion, key_tag::kLastRequired, key_tag::kLastKnown, read);
   if (status.ok() && record.id != row) status = Misfiled();
   if (!status.ok()) return Annotate(status, "table keys, row " + ToString(row));
   return record;
@@ -320,7 +293,8 @@ absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_vie
     }
     return PutTokens(field, &record);
   };
-  absl::Status status = ReadFields(bytes, bucket_tag::kLastRequired, bucket_tag::kLastKnown, read);
+  absl::Status status =
+      ReadFields(bytes, kRecordVersion, bucket_tag::kLastRequired, bucket_tag::kLastKnown, read);
   if (status.ok() && (record.project != row.project || record.model != row.model)) {
     status = Misfiled();
   }
@@ -334,7 +308,7 @@ absl::StatusOr<PoolRecord> DecodePool(std::string_view bytes) {
     return field.tag == pool_tag::kNextKey && Put(field, &record.next_key);
   };
   const absl::Status status =
-      ReadFields(bytes, pool_tag::kLastRequired, pool_tag::kLastRequired, read);
+      ReadFields(bytes, kRecordVersion, pool_tag::kLastRequired, pool_tag::kLastRequired, read);
   if (!status.ok()) return Annotate(status, "table pool, row 1");
   return record;
 }
@@ -350,8 +324,8 @@ absl::StatusOr<RemovedKeyRecord> DecodeRemovedKey(KeyId row, std::string_view by
     }
     return false;  // tag 0
   };
-  absl::Status status =
-      ReadFields(bytes, removed_tag::kLastRequired, removed_tag::kLastRequired, read);
+  absl::Status status = ReadFields(bytes, kRecordVersion, removed_tag::kLastRequired,
+                                   removed_tag::kLastRequired, read);
   if (status.ok() && record.id != row) status = Misfiled();
   if (!status.ok()) return Annotate(status, "table removed_keys, row " + ToString(row));
   return record;

@@ -6,11 +6,15 @@ namespace {
 using policy::BucketRecord;
 using policy::DeleteBucket;
 using policy::DeleteKey;
+using policy::DeleteLimit;
 using policy::DeleteRemovedKey;
+using policy::DeleteResource;
 using policy::DeleteUsage;
 using policy::KeyRecord;
+using policy::LimitRecord;
 using policy::PoolRecord;
 using policy::RemovedKeyRecord;
+using policy::ResourceRecord;
 using policy::UsageRecord;
 
 }  // namespace
@@ -34,8 +38,10 @@ policy::Snapshot MemStore::BeginReign() {
   snapshot.pool = pool_;
   for (const auto& [id, record] : keys_) snapshot.keys.push_back(record);
   for (const auto& [name, record] : buckets_) snapshot.buckets.push_back(record);
+  for (const auto& [name, record] : resources_) snapshot.resources.push_back(record);
   for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
   for (const auto& [name, counts] : usage_) snapshot.usage.push_back({name, counts});
+  for (const auto& [scope, record] : limits_) snapshot.limits.push_back(record);
   return snapshot;
 }
 
@@ -47,14 +53,18 @@ std::vector<absl::Status> MemStore::Write(std::span<const QueuedCommit> group) {
     void operator()(const BucketRecord& record) {
       store->buckets_[{record.project, record.model}] = record;
     }
+    void operator()(const ResourceRecord& record) { store->resources_[record.name] = record; }
     void operator()(const RemovedKeyRecord& record) { store->removed_[record.id] = record; }
     void operator()(const DeleteKey& key) { store->keys_.erase(key.id); }
+    void operator()(const DeleteResource& resource) { store->resources_.erase(resource.name); }
     void operator()(const DeleteRemovedKey& key) { store->removed_.erase(key.id); }
     void operator()(const DeleteBucket& bucket) {
       store->buckets_.erase({bucket.name.project, bucket.name.model});
     }
     void operator()(const UsageRecord& record) { store->usage_[record.name] = record.counts; }
     void operator()(const DeleteUsage& usage) { store->usage_.erase(usage.name); }
+    void operator()(const LimitRecord& record) { store->limits_[record.scope] = record; }
+    void operator()(const DeleteLimit& limit) { store->limits_.erase(limit.scope); }
   };
   std::vector<absl::Status> results;
   results.reserve(group.size());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <string>
 #include <utility>
 
 #include "keyd/store/group_writer.h"
@@ -26,8 +27,10 @@ class MemStore final : public Store {
   policy::PoolRecord pool_;
   std::map<KeyId, policy::KeyRecord> keys_;
   std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
+  std::map<std::string, policy::ResourceRecord> resources_;  // by name
   std::map<KeyId, policy::RemovedKeyRecord> removed_;
   std::map<policy::UsageName, UsageCounts> usage_;
+  std::map<LimitScopeName, policy::LimitRecord> limits_;
 
   GroupWriter writer_;  // last: its thread ends before what it writes goes
 };

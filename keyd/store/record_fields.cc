@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
 
 namespace keypool::store {
 namespace {
@@ -119,6 +120,10 @@ absl::StatusOr<std::optional<Field>> FieldReader::Next() {
   field.value = rest_.substr(0, *length);
   rest_.remove_prefix(*length);
   return std::optional<Field>(field);
+}
+
+absl::Status BadField(int tag, std::string_view what) {
+  return absl::DataLossError(absl::StrCat("field ", tag, " ", ToAbsl(what)));
 }
 
 void AppendInt(std::int64_t value, std::string* out) { AppendVarint(ZigZag(value), out); }

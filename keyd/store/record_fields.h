@@ -46,6 +46,33 @@ class FieldReader {
   std::string_view rest_;
 };
 
+absl::Status BadField(int tag, std::string_view what);
+
+// Hands every field of the record to `read(field) → bool` (false: its value makes no sense). Tags 1
+// to `last_required` must be there, those up to `last_known` (at most 31) may be, all at most once;
+// tags above are of a later version and skipped. Errors: DATA_LOSS, naming the field.
+template <class Read>
+absl::Status ReadFields(std::string_view bytes, std::uint8_t version_max, int last_required,
+                        int last_known, Read read) {
+  absl::StatusOr<FieldReader> reader = FieldReader::Open(bytes, version_max);
+  if (!reader.ok()) return reader.status();
+  std::uint32_t seen = 0;
+  while (true) {
+    absl::StatusOr<std::optional<Field>> field = reader->Next();
+    if (!field.ok()) return field.status();
+    if (!field->has_value()) break;
+    const int tag = (*field)->tag;
+    if (tag > last_known) continue;
+    if (seen & (1u << tag)) return BadField(tag, "is there twice");
+    seen |= 1u << tag;
+    if (!read(**field)) return BadField(tag, "has a value that makes no sense");
+  }
+  for (int tag = 1; tag <= last_required; ++tag) {
+    if (!(seen & (1u << tag))) return BadField(tag, "is missing");
+  }
+  return absl::OkStatus();
+}
+
 // Whole integers and times inside a field's value, for lists. The readers take from the front of
 // `*bytes`; nothing when it does not start with one.
 void AppendInt(std::int64_t value, std::string* out);

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
 #include "keyd/store/codec.h"
+#include "keyd/store/limits_codec.h"
+#include "keyd/store/resource_codec.h"
 #include "keyd/store/usage_codec.h"
 
 namespace keypool::store {
@@ -18,11 +20,15 @@ using policy::BucketName;
 using policy::BucketRecord;
 using policy::DeleteBucket;
 using policy::DeleteKey;
+using policy::DeleteLimit;
 using policy::DeleteRemovedKey;
+using policy::DeleteResource;
 using policy::DeleteUsage;
 using policy::KeyRecord;
+using policy::LimitRecord;
 using policy::PoolRecord;
 using policy::RemovedKeyRecord;
+using policy::ResourceRecord;
 using policy::Snapshot;
 using policy::UsageName;
 using policy::UsageRecord;
@@ -37,12 +43,14 @@ CREATE TABLE buckets (project TEXT NOT NULL, model TEXT NOT NULL, record BLOB NO
                       PRIMARY KEY (project, model)) WITHOUT ROWID;
 )sql";
 
-// Came later than schema 1, which does not change for it: a keyd that does not know this table does
-// not look at it.
+// Came later than schema 1, which does not change for them: a keyd that does not know such a table
+// does not look at it.
 constexpr char kLaterTables[] = R"sql(
+CREATE TABLE IF NOT EXISTS resources (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS usage (dimension INTEGER NOT NULL, day INTEGER NOT NULL,
                                   name TEXT NOT NULL, hour INTEGER NOT NULL, record BLOB NOT NULL,
                                   PRIMARY KEY (dimension, day, name, hour)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS limits (scope TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
 // Removed secrets are overwritten where it costs no extra write; the log is cut back after a burst.
@@ -150,7 +158,8 @@ struct SqliteTables::Statements {
   SqliteStatement begin, commit, read_epoch, write_epoch;
   SqliteStatement put_pool, put_key, put_bucket, put_removed;
   SqliteStatement delete_key, delete_bucket, delete_removed;
-  SqliteStatement put_usage, delete_usage;
+  SqliteStatement put_resource, delete_resource;
+  SqliteStatement put_usage, delete_usage, put_limits, delete_limits;
 };
 
 SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
@@ -166,8 +175,10 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
         "REPLACE INTO pool VALUES (1, ?1)", "REPLACE INTO keys VALUES (?1, ?2)",
         "REPLACE INTO buckets VALUES (?1, ?2, ?3)", "REPLACE INTO removed_keys VALUES (?1, ?2)",
         "DELETE FROM keys WHERE id = ?1", "DELETE FROM buckets WHERE project = ?1 AND model = ?2",
-        "DELETE FROM removed_keys WHERE id = ?1", "REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)",
-        "DELETE FROM usage WHERE dimension = ?1 AND day = ?2 AND name = ?3 AND hour = ?4"}) {
+        "DELETE FROM removed_keys WHERE id = ?1", "REPLACE INTO resources VALUES (?1, ?2)",
+        "DELETE FROM resources WHERE name = ?1", "REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)",
+        "DELETE FROM usage WHERE dimension = ?1 AND day = ?2 AND name = ?3 AND hour = ?4",
+        "REPLACE INTO limits VALUES (?1, ?2)", "DELETE FROM limits WHERE scope = ?1"}) {
     absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
     if (!statement.ok()) return statement.status();
     made.push_back(*std::move(statement));
@@ -176,6 +187,7 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
   // Braces: evaluated from left to right, in the order of the list above.
   auto statements = std::unique_ptr<Statements>(
       new Statements{std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
+                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++)});
@@ -227,8 +239,16 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() const {
         return Append(DecodeBucket(name, row.Bytes(2)), &snapshot.buckets);
       }));
   KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT name, record FROM resources", [&](const SqliteStatement& row) {
+        return Append(DecodeResource(row.Bytes(0), row.Bytes(1)), &snapshot.resources);
+      }));
+  KP_RETURN_IF_ERROR(
       EachRow(db_, "SELECT dimension, day, name, hour, record FROM usage",
               [&](const SqliteStatement& row) { return AppendUsage(row, &snapshot); }));
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT scope, record FROM limits", [&](const SqliteStatement& row) {
+        return Append(DecodeLimits(row.Bytes(0), row.Bytes(1)), &snapshot.limits);
+      }));
   return snapshot;
 }
 
@@ -257,6 +277,13 @@ absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
       EncodeRemovedKey(record, &bytes);
       return to.put_removed.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
     }
+    absl::Status operator()(const ResourceRecord& record) {
+      EncodeResource(record, &bytes);
+      return to.put_resource.BindText(1, record.name).BindBlob(2, bytes).Run();
+    }
+    absl::Status operator()(const DeleteResource& resource) {
+      return to.delete_resource.BindText(1, resource.name).Run();
+    }
     absl::Status operator()(const DeleteKey& key) {
       return to.delete_key.BindInt(1, RowOf(key.id)).Run();
     }
@@ -274,6 +301,13 @@ absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
     }
     absl::Status operator()(const DeleteUsage& usage) {
       return BindUsage(to.delete_usage, usage.name).Run();
+    }
+    absl::Status operator()(const LimitRecord& record) {
+      EncodeLimits(record, &bytes);
+      return to.put_limits.BindText(1, RowOf(record.scope)).BindBlob(2, bytes).Run();
+    }
+    absl::Status operator()(const DeleteLimit& limit) {
+      return to.delete_limits.BindText(1, RowOf(limit.scope)).Run();
     }
   };
   return std::visit(Writer{*statements_, record_}, mutation);

@@ -70,31 +70,7 @@ bool Put(const Field& field, UsageRecord* record) {
     case kCounts:
       return PutCounts(field.value, &record->counts);
   }
-  return field.tag > kFields;  // of a later version; 0 is none
-}
-
-absl::Status BadField(int tag, std::string_view what) {
-  return absl::DataLossError(absl::StrCat("field ", tag, " ", ToAbsl(what)));
-}
-
-absl::Status Read(std::string_view bytes, UsageRecord* record) {
-  absl::StatusOr<FieldReader> reader = FieldReader::Open(bytes, kRecordVersion);
-  if (!reader.ok()) return reader.status();
-  std::array<bool, kFields + 1> seen = {};
-  while (true) {
-    const absl::StatusOr<std::optional<Field>> next = reader->Next();
-    if (!next.ok()) return next.status();
-    if (!next->has_value()) break;
-    const Field& field = **next;
-    if (!Put(field, record)) return BadField(field.tag, "has a value that makes no sense");
-    if (field.tag > kFields) continue;
-    if (seen[field.tag]) return BadField(field.tag, "is there twice");
-    seen[field.tag] = true;
-  }
-  for (int tag = 1; tag <= kFields; ++tag) {
-    if (!seen[static_cast<std::size_t>(tag)]) return BadField(tag, "is missing");
-  }
-  return absl::OkStatus();
+  return false;  // tag 0
 }
 
 }  // namespace
@@ -136,7 +112,8 @@ void EncodeUsage(const UsageRecord& record, std::string* out) {
 
 absl::StatusOr<UsageRecord> DecodeUsage(const UsageName& row, std::string_view bytes) {
   UsageRecord record;
-  absl::Status status = Read(bytes, &record);
+  absl::Status status = ReadFields(bytes, kRecordVersion, kFields, kFields,
+                                   [&record](const Field& field) { return Put(field, &record); });
   if (status.ok() && record.name != row) {
     status = absl::DataLossError("the record belongs to another row");
   }

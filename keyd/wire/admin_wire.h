@@ -75,4 +75,20 @@ absl::StatusOr<EventsQuery> Decode(const v1::EventsRequest& in);
 void Encode(const PoolEvents& events, v1::EventsResponse* out);
 absl::StatusOr<PoolEvents> Decode(const v1::EventsResponse& in);
 
+// --- admin_limits.cc: limits at run time, with the errors above.
+void Encode(const SetLimitsCommand& command, v1::SetLimitsRequest* out);
+absl::StatusOr<SetLimitsCommand> Decode(const v1::SetLimitsRequest& in);
+void Encode(const UnsetLimitsCommand& command, v1::UnsetLimitsRequest* out);
+absl::StatusOr<UnsetLimitsCommand> Decode(const v1::UnsetLimitsRequest& in);
+void Encode(const ScopeLimits& said, v1::ScopeLimits* out);
+absl::StatusOr<ScopeLimits> Decode(const v1::ScopeLimits& in);
+void Encode(const ImportLimitsText& text, v1::ImportLimitsRequest* out);
+absl::StatusOr<ImportLimitsText> Decode(const v1::ImportLimitsRequest& in);
+void Encode(const ImportedLimits& imported, v1::ImportLimitsResponse* out);
+absl::StatusOr<ImportedLimits> Decode(const v1::ImportLimitsResponse& in);
+void Encode(const LimitsQuery& query, v1::ListLimitsRequest* out);
+absl::StatusOr<LimitsQuery> Decode(const v1::ListLimitsRequest& in);
+void Encode(const LimitsPage& page, v1::ListLimitsResponse* out);
+absl::StatusOr<LimitsPage> Decode(const v1::ListLimitsResponse& in);
+
 }  // namespace keypool::wire

@@ -213,7 +213,11 @@ void EncodeNotes(const ReportCommand& command, v1::ReportRequest* out) {
     if (!IsUtf8(note.name) || !CheckResource(note.name).ok()) continue;
     v1::ResourceNote* to = out->add_resources();
     to->set_name(note.name);
-    to->set_time_to_live_ms(ToMilliseconds(note.time_to_live));
+    // Rounded up: 0 means that it is gone.
+    const absl::Duration time =
+        std::clamp(note.time_to_live, absl::ZeroDuration(), kResourceTimeMax);
+    to->set_time_to_live_ms(static_cast<std::uint64_t>(
+        absl::ToInt64Milliseconds(absl::Ceil(time, absl::Milliseconds(1)))));
   }
 }
 

@@ -162,18 +162,34 @@ TEST(SqliteStore, NewerSchemaIsRefused) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("newer keyd"));
 }
 
-TEST(SqliteStore, StoreOfBeforeTheAccountsOpensAndKeepsAccountsFromThenOn) {
+TEST(SqliteStore, StoreOfBeforeTheAccountsAndLimitsOpensAndKeepsThemFromThenOn) {
   const fakes::TempDir dir;
   const std::string path = dir.File("keyd.db");
   MakeStore(path, 2);
   RunSql(path, "DROP TABLE usage");
+  RunSql(path, "DROP TABLE limits");
   const std::unique_ptr<SqliteStore> store = OpenNow(path);
   const policy::Snapshot snapshot = LoadNow(*store);
   EXPECT_EQ(snapshot.keys.size(), 2u);
   EXPECT_TRUE(snapshot.usage.empty());
   const policy::UsageRecord record = UsageOf(UsageDimension::kModel, "m", 1);
-  ASSERT_TRUE(CommitNow(*store, snapshot.epoch, {record}).ok());
+  const policy::LimitRecord limits{{}, {.requests_per_day = 9}, ""};
+  ASSERT_TRUE(CommitNow(*store, snapshot.epoch, {record, limits}).ok());
   EXPECT_EQ(LoadNow(*store).usage.size(), 1u);
+  EXPECT_EQ(LoadNow(*store).limits.size(), 1u);
+}
+
+TEST(SqliteStore, StoreOfBeforeTheResourcesOpensAndKeepsResourcesFromThenOn) {
+  const fakes::TempDir dir;
+  const std::string path = dir.File("keyd.db");
+  MakeStore(path, 2);
+  RunSql(path, "DROP TABLE resources");
+  const std::unique_ptr<SqliteStore> store = OpenNow(path);
+  const policy::Snapshot snapshot = LoadNow(*store);
+  EXPECT_EQ(snapshot.keys.size(), 2u);
+  EXPECT_TRUE(snapshot.resources.empty());
+  ASSERT_TRUE(CommitNow(*store, snapshot.epoch, {ResourceOf("files/a")}).ok());
+  EXPECT_EQ(LoadNow(*store).resources.size(), 1u);
 }
 
 TEST(SqliteStore, DamagedRecordIsToldWithTableAndRowAndTheEpochStays) {

@@ -28,8 +28,10 @@ TEST_P(StoreConformance, EmptyStoreLoadsAsANewPool) {
   EXPECT_EQ(snapshot.pool.next_key, KeyId{1});
   EXPECT_TRUE(snapshot.keys.empty());
   EXPECT_TRUE(snapshot.buckets.empty());
+  EXPECT_TRUE(snapshot.resources.empty());
   EXPECT_TRUE(snapshot.removed.empty());
   EXPECT_TRUE(snapshot.usage.empty());
+  EXPECT_TRUE(snapshot.limits.empty());
 }
 
 TEST_P(StoreConformance, EveryLoadBeginsAHigherEpoch) {
@@ -123,6 +125,40 @@ TEST_P(StoreConformance, UsageComesBackIsReplacedAndDeletedRowByRow) {
   for (const policy::UsageRecord& record : expected.usage) batch.push_back(record);
   batch.push_back(policy::DeleteUsage{UsageOf(kProject, "n").name});
   batch.push_back(policy::DeleteUsage{UsageOf(kProject, "never there").name});
+  const Epoch epoch = LoadNow(store()).epoch;
+  ASSERT_TRUE(CommitNow(store(), epoch, batch).ok());
+  EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
+}
+
+TEST_P(StoreConformance, ResourcesComeBackAreReplacedAndDeletedOneByOne) {
+  policy::ResourceRecord odd = ResourceOf("files/客户 'x'; --", std::string("a\0b", 3));
+  odd.expires = absl::InfiniteFuture();
+  policy::ResourceRecord past = ResourceOf(std::string(256, 'n'), "");
+  past.expires = absl::InfinitePast();
+  Snapshot expected;
+  expected.resources = {odd, past, ResourceOf("", "p"), ResourceOf("files/a", "new")};
+  Mutations batch = {ResourceOf("files/a", "old"), ResourceOf("files/b")};
+  for (const policy::ResourceRecord& record : expected.resources) batch.push_back(record);
+  batch.push_back(policy::DeleteResource{"files/b"});
+  batch.push_back(policy::DeleteResource{"files/never-there"});
+  const Epoch epoch = LoadNow(store()).epoch;
+  ASSERT_TRUE(CommitNow(store(), epoch, batch).ok());
+  EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
+}
+
+TEST_P(StoreConformance, LimitsComeBackAreReplacedAndDeletedScopeByScope) {
+  const LimitScopeName everywhere;
+  const LimitScopeName model{LimitLevel::kEverywhere, "", LimitModels::kOne, "模型 'x'; --"};
+  const LimitScopeName tier{LimitLevel::kTier, "t", LimitModels::kTogether, ""};
+  const LimitScopeName project{LimitLevel::kProject, "t", LimitModels::kEach, ""};
+  Snapshot expected;
+  expected.limits = {{everywhere, {.requests_per_minute = 1, .requests_per_day = 0}, ""},
+                     {model, {.input_tokens_per_day = kUnlimited}, ""},
+                     {project, {}, "t"}};
+  Mutations batch = {policy::LimitRecord{model, {.requests_per_day = 9}, ""},
+                     policy::LimitRecord{tier, {.requests_per_minute = 5}, ""}};
+  for (const policy::LimitRecord& record : expected.limits) batch.push_back(record);
+  batch.push_back(policy::DeleteLimit{tier});
   const Epoch epoch = LoadNow(store()).epoch;
   ASSERT_TRUE(CommitNow(store(), epoch, batch).ok());
   EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));

@@ -75,6 +75,10 @@ policy::BucketRecord BucketOf(std::string project, std::string model, std::int64
   return bucket;
 }
 
+policy::ResourceRecord ResourceOf(std::string name, std::string project) {
+  return {std::move(name), ProjectId{std::move(project)}, absl::FromUnixSeconds(1'700'000'000)};
+}
+
 policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int64_t requests) {
   policy::UsageRecord record;
   record.name = {dimension, {20'000, std::move(name), 480'007}};
@@ -83,15 +87,19 @@ policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int
 }
 
 std::string Describe(policy::Snapshot snapshot) {
-  auto& [epoch, pool, keys, buckets, removed, usage] = snapshot;
+  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits] = snapshot;
   std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::sort(removed.begin(), removed.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
   std::sort(buckets.begin(), buckets.end(), [](const auto& a, const auto& b) {
     return std::tie(a.project, a.model) < std::tie(b.project, b.model);
   });
+  std::sort(resources.begin(), resources.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   std::sort(usage.begin(), usage.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(limits.begin(), limits.end(),
+            [](const auto& a, const auto& b) { return a.scope < b.scope; });
   std::string out = absl::StrCat("next ", pool.next_key.value(), "\n");
   for (const policy::KeyRecord& key : keys) {
     absl::StrAppend(&out, "key ", key.id.value(), " ", absl::CHexEscape(key.project.value()), " ",
@@ -109,6 +117,10 @@ std::string Describe(policy::Snapshot snapshot) {
     }
     absl::StrAppend(&out, "\n");
   }
+  for (const policy::ResourceRecord& resource : resources) {
+    absl::StrAppend(&out, "resource ", absl::CHexEscape(resource.name), " ",
+                    absl::CHexEscape(resource.project.value()), " ", Text(resource.expires), "\n");
+  }
   for (const policy::RemovedKeyRecord& key : removed) {
     absl::StrAppend(&out, "removed ", key.id.value(), " ", absl::BytesToHexString(key.fingerprint),
                     "\n");
@@ -118,6 +130,12 @@ std::string Describe(policy::Snapshot snapshot) {
                     absl::CHexEscape(name.place.name), " ", name.place.hour, " ", c.requests, " ",
                     c.limited, " ", c.errors, " ", c.input_tokens, " ", c.cached_tokens, " ",
                     c.output_tokens, " ", c.thought_tokens, "\n");
+  }
+  for (const policy::LimitRecord& said : limits) {
+    absl::StrAppend(&out, "limits ", static_cast<int>(said.scope.level), " ",
+                    absl::CHexEscape(said.scope.name), " ", static_cast<int>(said.scope.models),
+                    " ", absl::CHexEscape(said.scope.model), " ", ToText(said.limits), " ",
+                    absl::CHexEscape(said.tier), "\n");
   }
   return out;
 }

@@ -49,6 +49,7 @@ policy::Snapshot LoadNow(Store& store);
 
 policy::KeyRecord KeyOf(std::uint64_t id, std::string_view secret = "AIza-some-secret");
 policy::BucketRecord BucketOf(std::string project, std::string model, std::int64_t day_used = 0);
+policy::ResourceRecord ResourceOf(std::string name, std::string project = "p");
 // In one hour of one day.
 policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int64_t requests = 0);
 

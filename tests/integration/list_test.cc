@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tests/integration/harness/cluster.h"
-#include "tests/integration/harness/gemini_calls.h"
+#include "tests/integration/harness/uploads.h"
 
 namespace keypool::itest {
 namespace {
@@ -24,7 +24,7 @@ struct Listed {
 };
 
 Listed List(Cluster& cluster, const std::string& query, int proxy = 0) {
-  const Answer answer = Fetch(cluster.proxy_port(proxy), Get("/v1beta/files" + query));
+  const Answer answer = Get(cluster.proxy_port(proxy), "/v1beta/files" + query);
   EXPECT_EQ(answer.status, 200) << answer.body;
   const json::object page = json::parse(answer.body).as_object();
   Listed listed;
@@ -41,7 +41,7 @@ Listed List(Cluster& cluster, const std::string& query, int proxy = 0) {
 std::set<std::string> UploadTwoEach(Cluster& cluster, int keys) {
   std::set<std::string> names;
   for (int key = 1; key <= keys; ++key) {
-    for (int i = 0; i < 2; ++i) names.insert(UploadTo(cluster.fake().port(), TestKey(key), "x"));
+    for (int i = 0; i < 2; ++i) names.insert(UploadFile(cluster.fake().port(), TestKey(key)));
   }
   return names;
 }
@@ -78,7 +78,7 @@ TEST(Lists, AreEmptyWhenThereIsNothing) {
 
 TEST(Lists, TokensOfAnotherOriginAreRefused) {
   auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
-  const Answer answer = Fetch(cluster->proxy_port(), Get("/v1beta/files?pageToken=CiAKGjBpNDd2"));
+  const Answer answer = Get(cluster->proxy_port(), "/v1beta/files?pageToken=CiAKGjBpNDd2");
   EXPECT_EQ(answer.status, 400);
   EXPECT_THAT(answer.body, HasSubstr("pageToken"));
 }

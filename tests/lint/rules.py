@@ -7,11 +7,11 @@ from cpp_text import code_only, functions, line_of, matching
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 
-# Where the bytes of a secret may be looked at: the type itself, the head that goes to Google, the wire encoder,
-# the store's codec, and the policy's index of hashes.
+# Where the bytes of a secret may be looked at: the type itself, the head that goes to Google, what masks them in
+# answers, the wire encoder, the store's codec, and the policy's index of hashes.
 REVEAL_ALLOWED = {
-    'keyd/base/secret.h', 'keyd/base/secret.cc', 'proxy/headers.cc', 'keyd/wire/lease_answer.cc',
-    'keyd/wire/admin_request.cc', 'keyd/store/codec.cc', 'keyd/policy/secret_index.cc',
+    'keyd/base/secret.h', 'keyd/base/secret.cc', 'proxy/headers.cc', 'proxy/redact.cc',
+    'keyd/wire/lease_answer.cc', 'keyd/wire/admin_request.cc', 'keyd/store/codec.cc', 'keyd/policy/secret_index.cc',
 }
 
 CLOCK = 'keyd/base/clock.cc'

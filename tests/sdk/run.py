@@ -108,7 +108,7 @@ def main():
     parser.add_argument("--bin", required=True, help="folder with keyd, proxy and fake_gemini")
     parser.add_argument("--packages", default="build/sdk", help="where the clients are installed")
     parser.add_argument("--only", nargs="*", help="names of clients, as in the table")
-    parser.add_argument("--table", help="a Markdown file: its table of clients must say what this run found")
+    parser.add_argument("--table", nargs="*", help="Markdown files: their table of clients must say what this run found")
     parser.add_argument("--write", action="store_true", help="write the table instead of comparing it")
     args = parser.parse_args()
     commands = clients(pathlib.Path(args.packages).resolve(), args.only)
@@ -122,7 +122,8 @@ def main():
             stopped_badly = cluster.stop()
     failures += [f"{name} did not exit 0 on SIGTERM" for name in stopped_badly]
     if args.table:
-        failures += table.compare(pathlib.Path(args.table), results, args.write)
+        for path in args.table:
+            failures += table.compare(pathlib.Path(path), results, args.write)
     for failure in failures:
         print(failure)
     passed = sum(problem is None for row in results.values() for problem in row.values())

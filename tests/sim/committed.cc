@@ -21,6 +21,8 @@ void Committed::Write(const policy::Mutations& mutations) {
       [this](const policy::BucketRecord& r) {
         buckets_[{r.project, r.model}] = r;
       },
+      [this](const policy::ResourceRecord& r) { resources_[r.name] = r; },
+      [this](const policy::DeleteResource& d) { resources_.erase(d.name); },
       [this](const policy::DeleteKey& d) { keys_.erase(d.id); },
       [this](const policy::RemovedKeyRecord& r) { removed_[r.id] = r; },
       [this](const policy::DeleteRemovedKey& d) { removed_.erase(d.id); },
@@ -29,17 +31,22 @@ void Committed::Write(const policy::Mutations& mutations) {
       },
       [this](const policy::UsageRecord& r) { usage_[r.name] = r.counts; },
       [this](const policy::DeleteUsage& d) { usage_.erase(d.name); },
+      [this](const policy::LimitRecord& r) { limits_[r.scope] = r; },
+      [this](const policy::DeleteLimit& d) { limits_.erase(d.scope); },
   };
   for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
 }
 
 policy::Snapshot Committed::Load(Epoch epoch) const {
-  policy::Snapshot snapshot = {
-      .epoch = epoch, .pool = pool_, .keys = {}, .buckets = {}, .removed = {}, .usage = {}};
+  policy::Snapshot snapshot;
+  snapshot.epoch = epoch;
+  snapshot.pool = pool_;
   for (const auto& [id, record] : keys_) snapshot.keys.push_back(record);
   for (const auto& [name, record] : buckets_) snapshot.buckets.push_back(record);
+  for (const auto& [name, record] : resources_) snapshot.resources.push_back(record);
   for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
   for (const auto& [name, counts] : usage_) snapshot.usage.push_back({name, counts});
+  for (const auto& [scope, record] : limits_) snapshot.limits.push_back(record);
   return snapshot;
 }
 

@@ -19,8 +19,10 @@ class Committed {
   policy::PoolRecord pool_;
   std::map<KeyId, policy::KeyRecord> keys_;
   std::map<std::pair<ProjectId, std::string>, policy::BucketRecord> buckets_;
+  std::map<std::string, policy::ResourceRecord> resources_;
   std::map<KeyId, policy::RemovedKeyRecord> removed_;
   std::map<policy::UsageName, UsageCounts> usage_;
+  std::map<LimitScopeName, policy::LimitRecord> limits_;
 };
 
 }  // namespace keypool::sim

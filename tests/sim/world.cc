@@ -110,6 +110,7 @@ void World::AcquireOne() {
       if (Chance(20)) command.exclude_projects.push_back(ProjectId{key.first});
     }
   }
+  PickPlace(&command);
   LookAtKeys();
   const AcquireReply reply = pool_->Apply(command, now(), random_, &pending_);
   if (!Commit()) return;
@@ -147,6 +148,7 @@ void World::OnGrant(const AcquireCommand& command, std::int64_t tokens, const Gr
       std::find(out_projects.begin(), out_projects.end(), grant.project) != out_projects.end()) {
     return Break("what was excluded was granted");
   }
+  CheckPlace(command, grant);
   if (!granted_.insert({epoch_.value(), grant.lease.value()}).second) {
     return Break("a lease id was given twice in one reign");
   }
@@ -174,18 +176,13 @@ void World::OnGrant(const AcquireCommand& command, std::int64_t tokens, const Gr
 void World::CheckRefusal(const AcquireCommand& command, std::int64_t tokens,
                          const Refusal& refusal) {
   Note(static_cast<std::uint64_t>(refusal.reason) + 1000);
-  const bool any = !keys_.empty();
-  const bool active =
-      std::any_of(keys_.begin(), keys_.end(), [](const auto& key) { return key.second.second; });
-  if ((refusal.reason == RefusalReason::kNoKeys) != !any) return Break("wrong about no keys");
-  if ((refusal.reason == RefusalReason::kAllDisabled) != (any && !active)) {
-    return Break("wrong about disabled keys");
-  }
+  CheckPlaceRefusal(command, refusal);
   const bool excludes = !command.exclude_keys.empty() || !command.exclude_projects.empty();
   if (refusal.reason == RefusalReason::kAllExcluded && !excludes) {
     return Break("nothing was excluded, yet that is the reason");
   }
-  CheckTooLarge(tokens, refusal);
+  const std::string only = PlaceOf(command).project;
+  CheckTooLarge(only, tokens, refusal);
   if (refusal.reason != RefusalReason::kExhausted || !Chance(25)) return;
   if (!refusal.retry_after) return Break("exhausted, without a time");
   ++refusals_checked_;
@@ -193,7 +190,8 @@ void World::CheckRefusal(const AcquireCommand& command, std::int64_t tokens,
                                 .model = command.model,
                                 .exclude_keys = {},
                                 .exclude_projects = {},
-                                .input_tokens = command.input_tokens};
+                                .input_tokens = command.input_tokens,
+                                .project = ProjectId{only}};
   const absl::Duration before = *refusal.retry_after - absl::Milliseconds(1);
   if (before > absl::ZeroDuration()) {
     Advance(before);
@@ -236,6 +234,7 @@ void World::ReportOne() {
   if (lease.sent && lease.metered && (refused ? exact_ : Chance(80))) {
     command.usage = TokenUsage{.input = lease.tokens};
   }
+  if (Chance(15)) NoteSomething(&command);
   const Settled expected = Expected(lease);
   const ReportReply reply = pool_->Apply(command, now(), random_, &pending_);
   if (!Commit()) return;
@@ -249,6 +248,7 @@ void World::ReportOne() {
     return Break(absl::StrCat("settled as ", static_cast<int>(reply.settled), ", not ",
                               static_cast<int>(expected)));
   }
+  LearnNotes(lease, command, reply.settled);
   lease.reported = true;
   const bool ended = reply.settled == Settled::kNow || reply.settled == Settled::kLate;
   if (ended && lease.metered) OnSettled(lease, command);

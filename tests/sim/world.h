@@ -64,7 +64,24 @@ class World {
   void CheckWindows(const KeyStatus& key);
   void OnGrant(const AcquireCommand& command, std::int64_t tokens, const Grant& grant);
   void CheckRefusal(const AcquireCommand& command, std::int64_t tokens, const Refusal& refusal);
-  void CheckTooLarge(std::int64_t tokens, const Refusal& refusal);
+  // Of that project alone; empty: of any.
+  void CheckTooLarge(const std::string& project, std::int64_t tokens, const Refusal& refusal);
+  // --- world_resources.cc
+  // Where it has to be served.
+  struct Place {
+    std::string project;  // empty: anywhere
+    bool apart = false;
+  };
+  Place PlaceOf(const AcquireCommand& command) const;
+  void PickPlace(AcquireCommand* command);
+  void CheckPlace(const AcquireCommand& command, const Grant& grant);
+  void CheckPlaceRefusal(const AcquireCommand& command, const Refusal& refusal);
+  bool HasActiveKey(const std::string& project) const;
+  std::string RandomResource();
+  void NoteSomething(ReportCommand* report);
+  void LearnNotes(const HeldLease& lease, const ReportCommand& report, Settled settled);
+  void CheckResources(policy::Pool* replayed);
+
   void ReportOne();
   Settled Expected(const HeldLease& lease) const;
   AnswerFacts RandomFacts();
@@ -114,7 +131,12 @@ class World {
   absl::Time wall_;
   MonoTime mono_;
   std::map<KeyId, std::pair<std::string, bool>> keys_;  // project, active
-  std::map<KeyId, MonoTime> resting_;                   // until when, at least
+  struct Known {
+    std::string project;
+    absl::Time expires;
+  };
+  std::map<std::string, Known> known_;  // by confirmed reports
+  std::map<KeyId, MonoTime> resting_;   // until when, at least
   std::vector<HeldLease> leases_;
   std::set<std::pair<std::uint64_t, std::uint64_t>> granted_;
   std::multimap<absl::Time, Arrival> under_way_;

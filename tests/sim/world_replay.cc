@@ -11,6 +11,7 @@ void World::CheckReplay() {
   const auto replayed =
       policy::Pool::Restore(config_, store_.Load(Epoch{epoch_.value() + 1}), now(), &ignored);
   if (!replayed.ok()) return Break(replayed.status().ToString());
+  CheckResources(replayed->get());
   const PoolStatus live = pool_->Status({}, now());
   const PoolStatus restored = (*replayed)->Status({}, now());
   if (live.keys.size() != restored.keys.size()) return Break("replayed to other keys");

@@ -19,7 +19,7 @@ void World::SetRandomLimits() {
     config_.limits.projects["project-0"].own.all_models.input_tokens_per_minute = tokens * 4;
   }
   if (Chance(40)) {
-    policy::LimitSet& together = config_.limits.projects["project-1"].own.together;
+    LimitSet& together = config_.limits.projects["project-1"].own.together;
     if (Chance(70)) together.requests_per_minute = limits.requests_per_minute + Random(3);
     if (Chance(50)) together.requests_per_day = limits.requests_per_day + Random(20);
     if (Chance(50)) together.input_tokens_per_minute = tokens + Random(tokens);
@@ -56,13 +56,13 @@ void World::CheckWindows(const KeyStatus& key) {
   }
 }
 
-void World::CheckTooLarge(std::int64_t tokens, const Refusal& refusal) {
+void World::CheckTooLarge(const std::string& project, std::int64_t tokens, const Refusal& refusal) {
   const bool too_large = refusal.reason == RefusalReason::kTooLarge;
   if (too_large && refusal.retry_after) Break("too large, and yet a time");
   if (!exact_) return;
   std::int64_t largest = 0;
   for (const auto& [id, key] : keys_) {
-    if (!key.second) continue;
+    if (!key.second || (!project.empty() && key.first != project)) continue;
     const auto limits =
         policy::LimitsFor(config_.limits, config_.default_limits, key.first, "m").limits;
     const auto together =

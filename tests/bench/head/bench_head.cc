@@ -146,7 +146,7 @@ void ScanUsage(benchmark::State& state) {
       "[{\"modality\": \"TEXT\",\"tokenCount\": 12}]},\"modelVersion\": \"gemini-2.5-flash\","
       "\"responseId\": \"abcdefghijklmnop\"}\r\n\r\n";
   for (auto _ : state) {
-    UsageScan scan("");
+    UsageScan scan;
     scan.Feed(event);
     benchmark::DoNotOptimize(scan.usage());
   }

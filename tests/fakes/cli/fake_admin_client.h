@@ -22,6 +22,8 @@ class FakeAdminClient final : public client::AdminClient {
   // What Watch delivers, one list for each call; then it ends with `watch_end`.
   std::vector<std::vector<PoolStatus>> watches;
   absl::Status watch_end = absl::OkStatus();
+  std::vector<LimitRow> limits;    // what ListLimits answers, page by page
+  LimitSet unset_leaves;           // what UnsetLimits answers
   Explanation explanation;         // what Explain answers, page by page
   std::vector<PoolEvents> events;  // what Events answers, one after the other; then `error`
 
@@ -112,6 +114,34 @@ class FakeAdminClient final : public client::AdminClient {
       error = absl::PermissionDeniedError("no more");
     }
     Answer<PoolEvents>(std::move(next), std::move(done));
+  }
+  void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) override {
+    calls.push_back("set " + ToText(command.said.scope) + ": " + ToText(command.said.limits) +
+                    (command.said.tier.empty() ? "" : " of tier " + command.said.tier));
+    Answer<ScopeLimits>(std::move(command.said), std::move(done));
+  }
+  void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) override {
+    calls.push_back("unset " + ToText(command.scope) + (command.requests_per_minute ? " rpm" : "") +
+                    (command.requests_per_day ? " rpd" : "") +
+                    (command.input_tokens_per_minute ? " tpm" : "") +
+                    (command.input_tokens_per_day ? " tpd" : "") + (command.tier ? " tier" : ""));
+    Answer<ScopeLimits>({std::move(command.scope), unset_leaves, {}}, std::move(done));
+  }
+  void ImportLimits(ImportLimitsText text, Done<ImportedLimits> done) override {
+    calls.push_back((text.dry_run ? "try " : "import ") + text.name + ": " + text.text);
+    Answer<ImportedLimits>({12, 3}, std::move(done));
+  }
+  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override {
+    calls.push_back("limits" + (query.after ? " after " + ToText(query.after->scope) : ""));
+    LimitsPage page;
+    for (const LimitRow& row : limits) {
+      const LimitRow::Place place{row.said.scope, row.origin};
+      if (query.after && place <= *query.after) continue;
+      page.more = page.rows.size() == std::min(page_max, query.rows_max);
+      if (page.more) break;
+      page.rows.push_back(row);
+    }
+    Answer<LimitsPage>(std::move(page), std::move(done));
   }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {

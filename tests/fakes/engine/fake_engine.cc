@@ -74,6 +74,11 @@ std::vector<ReportCommand> FakeEngine::Reports() const {
   return reports_;
 }
 
+std::vector<AcquireCommand> FakeEngine::Acquires() const {
+  MutexLock lock(&mutex_);
+  return acquires_;
+}
+
 std::vector<std::string> FakeEngine::Log() const {
   MutexLock lock(&mutex_);
   return log_;
@@ -117,6 +122,7 @@ engine::LeaseReply FakeEngine::Apply(const engine::LeaseCommand& command) {
   if (command.previous) Apply(*command.previous);
   const auto& acquire = std::get<AcquireCommand>(command.command);
   log_.push_back(absl::StrCat("acquire ", acquire.model));
+  acquires_.push_back(acquire);
   if (acquire.model == "exhausted") {
     return {command.tag,
             AcquireReply(Refusal{RefusalReason::kExhausted, absl::Seconds(12), true, 250,

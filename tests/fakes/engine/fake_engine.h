@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -41,6 +42,8 @@ class FakeEngine final : public engine::Engine {
   std::vector<std::size_t> PostSizes() const;
   // Every report that was applied, in order, previous ones included.
   std::vector<ReportCommand> Reports() const;
+  // Every acquire that was applied, in order.
+  std::vector<AcquireCommand> Acquires() const;
   // What was applied, in order: "acquire MODEL" or "report LEASE".
   std::vector<std::string> Log() const;
   std::size_t Waiting() const;
@@ -62,6 +65,11 @@ class FakeEngine final : public engine::Engine {
   void Explain(ExplainQuery query, Done<Explanation> done) override;
   // Five events, as far as the query wants them.
   void Events(EventsQuery query, Done<PoolEvents> done) override;
+  // Remembers what is said of each scope, as it was said last; an import is a set of each.
+  void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) override;
+  void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) override;
+  void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) override;
+  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override;
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
   std::uint64_t ChangeCount() const override { return changes_; }
@@ -88,6 +96,8 @@ class FakeEngine final : public engine::Engine {
   int usage_rows_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::size_t> post_sizes_ ABSL_GUARDED_BY(mutex_);
   std::vector<ReportCommand> reports_ ABSL_GUARDED_BY(mutex_);
+  std::vector<AcquireCommand> acquires_ ABSL_GUARDED_BY(mutex_);
+  std::map<LimitScopeName, ScopeLimits> limits_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -130,7 +130,7 @@ Reply GeminiApi::Answer(const ApiRequest& request, const Subject& subject) {
     // Python's SDK sends chunks of an upload without a key: the upload id says enough.
     for (const QueryParameter& parameter : ParseQuery(request.head->query())) {
       if (parameter.name == "upload_id" && uploads_.contains(parameter.value)) {
-        return Upload(request);
+        return Upload(request, subject);
       }
     }
   }
@@ -146,6 +146,7 @@ Reply GeminiApi::Answer(const ApiRequest& request, const Subject& subject) {
                       subject.shape);
   }
   if (subject.project.empty()) return InvalidKey(subject.shape);
+  if (std::optional<Reply> foreign = Foreign(request, subject)) return *std::move(foreign);
   if (IsMetered(subject.method)) {
     if (!models_.contains(subject.model)) return UnknownModel(subject.model, subject.shape);
     const std::vector<Violation> violations =
@@ -191,8 +192,12 @@ Reply GeminiApi::NativeAnswer(const ApiRequest& request, const Subject& subject)
     return JsonReply(json::object{{"embeddings", std::move(embeddings)}});
   }
   if (method == "models") return Models(request, subject);
-  if (method == "files") return Files(request);
-  if (method == "upload") return Upload(request);
+  if (method == "files") return Files(request, subject);
+  if (method == "upload") return Upload(request, subject);
+  if (method == "cachedContents") return Caches(request, subject);
+  if (method == "batches") return Batches(request, subject);
+  if (method == "interactions") return Interactions(request, subject);
+  if (method == "batchGenerateContent") return StartBatch(request, subject);
   return NoSuchPage(request.head->path());
 }
 
@@ -221,6 +226,10 @@ void GeminiApi::Reset() {
   quota_.Reset();
   files_.clear();
   uploads_.clear();
+  caches_.clear();
+  batches_.clear();
+  interactions_.clear();
+  live_handles_.clear();
 }
 
 }  // namespace keypool::fake

@@ -4,6 +4,7 @@
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -49,6 +50,17 @@ class GeminiApi {
   Subject Identify(const ApiRequest& request) const;
   Reply Answer(const ApiRequest& request, const Subject& subject);
 
+  // What becomes of a Live session with that first message. A handle is good in the project that it
+  // was given out in.
+  struct LiveVerdict {
+    int close_code = 0;  // 0: it is served
+    std::string reason;
+    std::string model;
+    bool resumable = false;
+  };
+  LiveVerdict OpenLive(const Subject& subject, const std::string& message, absl::Time at);
+  std::string NewLiveHandle(const std::string& project);
+
   Quota& quota() { return quota_; }
   const Quota& quota() const { return quota_; }
   void Reset();
@@ -58,9 +70,16 @@ class GeminiApi {
   Reply OpenAiAnswer(const ApiRequest& request, const Subject& subject);
   Reply Models(const ApiRequest& request, const Subject& subject) const;
   Reply OpenAiModels(const Subject& subject) const;
-  Reply Upload(const ApiRequest& request);
-  Reply Files(const ApiRequest& request) const;
+  Reply Upload(const ApiRequest& request, const Subject& subject);
+  Reply FinishUpload(const std::string& id);
+  Reply Files(const ApiRequest& request, const Subject& subject);
   boost::json::value FileResource(const std::string& name) const;
+  Reply Caches(const ApiRequest& request, const Subject& subject);
+  Reply Batches(const ApiRequest& request, const Subject& subject);
+  Reply StartBatch(const ApiRequest& request, const Subject& subject);
+  Reply Interactions(const ApiRequest& request, const Subject& subject);
+  // Google's answer to a body that names what the project does not have; nothing when all is well.
+  std::optional<Reply> Foreign(const ApiRequest& request, const Subject& subject) const;
 
   struct File {
     std::string display_name;
@@ -71,10 +90,26 @@ class GeminiApi {
     std::string project;
   };
 
+  // A cache, a batch or an interaction.
+  struct Kept {
+    std::string project;
+    std::string model;
+    absl::Time created;
+    std::string state;
+  };
+  static boost::json::value CacheResource(const std::string& name, const Kept& cache);
+  static boost::json::value BatchResource(const std::string& name, const Kept& batch);
+
   Quota quota_;
   std::set<std::string> models_;
-  std::map<std::string, File> files_;    // by "files/…"
-  std::map<std::string, File> uploads_;  // by upload_id
+  std::map<std::string, File> files_;         // by "files/…"
+  std::map<std::string, File> uploads_;       // by upload_id
+  std::map<std::string, Kept> caches_;        // by "cachedContents/…"
+  std::map<std::string, Kept> batches_;       // by "batches/…"
+  std::map<std::string, Kept> interactions_;  // by id
+  std::uint64_t made_ = 0;                    // of all of these but uploads
+  std::uint64_t uploads_begun_ = 0;
+  std::map<std::string, std::string> live_handles_;  // the project that each is good in
   std::uint64_t answers_ = 0;
 };
 

@@ -1,9 +1,10 @@
-// Files: resumable uploads (start, upload, finalize), get, list, delete.
+// Files: uploads (resumable in any pieces, or at once), get, list, delete.
 #include <boost/json.hpp>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "tests/fakes/gemini/api.h"
+#include "tests/fakes/gemini/resources.h"
 
 namespace keypool::fake {
 namespace {
@@ -14,10 +15,6 @@ constexpr std::int64_t kChunkGranularity = 8'388'608;
 
 std::string HeaderOr(const RequestHead& head, std::string_view name, std::string_view otherwise) {
   return std::string(head.Find(name).value_or(otherwise));
-}
-
-std::string Rfc3339(absl::Time t) {
-  return absl::FormatTime("%Y-%m-%dT%H:%M:%E6SZ", t, absl::UTCTimeZone());
 }
 
 }  // namespace
@@ -36,75 +33,75 @@ json::value GeminiApi::FileResource(const std::string& name) const {
                       {"state", "ACTIVE"}};
 }
 
-Reply GeminiApi::Upload(const ApiRequest& request) {
+Reply GeminiApi::Upload(const ApiRequest& request, const Subject& subject) {
   const RequestHead& head = *request.head;
   const std::string command = HeaderOr(head, "x-goog-upload-command", "");
+  const bool at_once = HeaderOr(head, "x-goog-upload-protocol", "") == "multipart";
+  std::string id;
+  for (const QueryParameter& parameter : ParseQuery(head.query())) {
+    if (parameter.name == "upload_id") id = parameter.value;
+  }
   Reply reply = JsonReply(json::object{});
-  reply.framing = Framing::kSized;
-  if (command == "start") {
-    const std::string id = absl::StrCat("fake-upload-", uploads_.size() + 1);
+  if (command.starts_with("start") || at_once) {
+    id = absl::StrCat("fake-upload-", ++uploads_begun_);
     File& file = uploads_[id];
     file.mime_type = HeaderOr(head, "x-goog-upload-header-content-type", "text/plain");
     file.display_name = HeaderOr(head, "x-goog-upload-file-name", "");
     file.created = request.at;
-    Subject subject = Identify(request);
     file.project = subject.project;
     const std::string url =
         absl::StrCat(std::string(request.scheme), "://", HeaderOr(head, "host", "localhost"),
                      std::string(head.path()), "?upload_id=", id, "&upload_protocol=resumable");
     reply.headers.push_back({"X-Goog-Upload-URL", url});
     reply.headers.push_back({"X-Goog-Upload-Control-URL", url});
-    reply.headers.push_back({"X-Goog-Upload-Status", "active"});
     reply.headers.push_back({"X-Goog-Upload-Chunk-Granularity", std::to_string(kChunkGranularity)});
-    return reply;
-  }
-  std::string id;
-  for (const QueryParameter& parameter : ParseQuery(head.query())) {
-    if (parameter.name == "upload_id") id = parameter.value;
   }
   const auto found = uploads_.find(id);
-  if (found == uploads_.end() || command.find("upload") == std::string::npos) {
+  if (found == uploads_.end()) return NoSuchPage(head.path());
+  File& file = found->second;
+  // Who has the id needs no key; a key must be of its project.
+  if (!subject.project.empty() && file.project != subject.project) return NoAccess("Upload", id);
+  if (command == "query") {
+    reply.headers.push_back({"X-Goog-Upload-Size-Received", std::to_string(file.bytes)});
+  } else if (at_once || command.find("upload") != std::string::npos) {
+    const std::string offset = HeaderOr(head, "x-goog-upload-offset", "0");
+    if (offset != std::to_string(file.bytes)) {
+      return BadRequest("The offset does not continue the upload.", Shape::kUnary);
+    }
+    file.bytes += request.body_bytes;
+    file.sha256 = request.body_sha256;
+  } else if (command != "finalize" && command != "start") {
     return NoSuchPage(head.path());
   }
-  File& file = found->second;
-  const std::string offset = HeaderOr(head, "x-goog-upload-offset", "0");
-  if (offset != std::to_string(file.bytes)) {
-    return BadRequest("The offset does not continue the upload.", Shape::kUnary);
-  }
-  file.bytes += request.body_bytes;
-  file.sha256 = request.body_sha256;
-  const bool final = command.find("finalize") != std::string::npos;
+  const bool final = at_once || command.find("finalize") != std::string::npos;
   reply.headers.push_back({"X-Goog-Upload-Status", final ? "final" : "active"});
-  if (!final) return reply;
-  const std::string name = absl::StrCat("files/fake-", files_.size() + 1);
-  files_[name] = file;
-  uploads_.erase(found);
-  reply.pieces = {Pretty(json::object{{"file", FileResource(name)}})};
+  if (final) reply.pieces = FinishUpload(id).pieces;
   return reply;
 }
 
-Reply GeminiApi::Files(const ApiRequest& request) const {
-  const std::string_view path = request.head->path();
-  const std::size_t at = path.find("/files");
-  const std::string name(path.substr(at + 1));
-  const std::string project = Identify(request).project;
+Reply GeminiApi::FinishUpload(const std::string& id) {
+  const std::string name = absl::StrCat("files/fake-", ++made_);
+  files_[name] = uploads_.at(id);
+  uploads_.erase(id);
+  return JsonReply(json::object{{"file", FileResource(name)}});
+}
+
+Reply GeminiApi::Files(const ApiRequest& request, const Subject& subject) {
+  const std::string name = ResourceName(*request.head);
   if (name == "files") {
     json::array listed;
     for (const auto& [file_name, file] : files_) {
-      if (file.project == project) listed.push_back(FileResource(file_name));
+      if (file.project == subject.project) listed.push_back(FileResource(file_name));
     }
     return JsonReply(json::object{{"files", std::move(listed)}});
   }
   const auto found = files_.find(name);
-  if (found == files_.end() || found->second.project != project) {
-    return ErrorReply({403,
-                       "PERMISSION_DENIED",
-                       "You do not have permission to access the File " + name.substr(6) +
-                           " or it may not exist.",
-                       {}},
-                      Shape::kUnary);
+  if (found == files_.end() || found->second.project != subject.project) {
+    return NoAccess("File", name.substr(6));
   }
-  return JsonReply(FileResource(name));
+  if (request.head->method != "DELETE") return JsonReply(FileResource(name));
+  files_.erase(found);
+  return JsonReply(json::object{});
 }
 
 }  // namespace keypool::fake

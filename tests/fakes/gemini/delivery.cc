@@ -74,12 +74,14 @@ std::optional<std::string> BrokenWire(const Delivery& d) {
 }
 
 asio::awaitable<Delivered> DeliverSlowly(Delivery& d) {
-  const std::string wire = WholeWire(d.reply);
+  const bool raw = Is(d, FaultKind::kRawSlow);
+  const std::string wire = raw ? d.fault->raw : WholeWire(d.reply);
   for (const char& byte : wire) {
     const bool written = co_await d.transport.Write({&byte, 1});
     if (!written) co_return After(false, Ending::kAnswered);
     co_await Wait(d.shared, d.fault->delay);
   }
+  if (raw) co_return After(true, d.fault->close ? Ending::kCut : Ending::kAnswered);
   co_return Delivered{};
 }
 
@@ -150,7 +152,7 @@ asio::awaitable<Delivered> Deliver(Delivery& d) {
     co_return After(false, Ending::kPeerClosed);
   }
   if (Is(d, FaultKind::kCloseUnsent)) co_return After(true, Ending::kCut);
-  if (Is(d, FaultKind::kSlow)) co_return co_await DeliverSlowly(d);
+  if (Is(d, FaultKind::kSlow) || Is(d, FaultKind::kRawSlow)) co_return co_await DeliverSlowly(d);
   if (Is(d, FaultKind::kHugeBody)) co_return co_await DeliverHugeBody(d);
   if (const std::optional<std::string> broken = BrokenWire(d)) {
     const bool written = co_await d.transport.Write(*broken);

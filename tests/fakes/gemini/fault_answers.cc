@@ -77,6 +77,7 @@ std::optional<Reply> AnswerInstead(const Fault& fault, const Subject& subject) {
     case FaultKind::k503:
       return Overloaded(subject.shape);
     case FaultKind::kRaw:
+    case FaultKind::kRawSlow:
     case FaultKind::kHang:
     case FaultKind::kCloseUnsent:
       return Reply{0, "", {}, {}, Framing::kSized};

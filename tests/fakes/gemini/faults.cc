@@ -11,7 +11,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::array<std::pair<std::string_view, FaultKind>, 39> kNames{{
+constexpr std::array<std::pair<std::string_view, FaultKind>, 40> kNames{{
     {"429_minute", FaultKind::k429Minute},
     {"429_day", FaultKind::k429Day},
     {"429_bare", FaultKind::k429Bare},
@@ -34,6 +34,7 @@ constexpr std::array<std::pair<std::string_view, FaultKind>, 39> kNames{{
     {"503", FaultKind::k503},
     {"504", FaultKind::k504},
     {"raw", FaultKind::kRaw},
+    {"raw_slow", FaultKind::kRawSlow},
     {"hang", FaultKind::kHang},
     {"close_unread", FaultKind::kCloseUnread},
     {"close_unsent", FaultKind::kCloseUnsent},

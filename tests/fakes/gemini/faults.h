@@ -36,6 +36,7 @@ enum class FaultKind {
   k503,
   k504,
   kRaw,          // writes Fault::raw as it is, then closes if `close`
+  kRawSlow,      // the same byte by byte, `delay` between two
   kHang,         // no answer, until the peer closes
   kCloseUnread,  // closes as soon as the head has come
   kCloseUnsent,  // closes when the whole request has come, without a byte of an answer

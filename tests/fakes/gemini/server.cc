@@ -87,6 +87,10 @@ class Server final : public FakeGemini {
     MutexLock lock(&state_.mutex);
     state_.api.quota().AddKey(std::move(key), std::move(project));
   }
+  void RemoveKey(const std::string& key) override {
+    MutexLock lock(&state_.mutex);
+    state_.api.quota().RemoveKey(key);
+  }
   void AddFault(Fault fault) override {
     MutexLock lock(&state_.mutex);
     state_.faults.Add(std::move(fault));

@@ -61,6 +61,7 @@ class FakeGemini {
   virtual std::string base_url() const = 0;
 
   virtual void AddKey(std::string key, std::string project) = 0;
+  virtual void RemoveKey(const std::string& key) = 0;
   virtual void AddFault(Fault fault) = 0;
   virtual void ClearFaults() = 0;
   // Lets `pieces` more pieces of kStepStream answers go.

@@ -9,12 +9,14 @@
 #include "tests/fakes/gemini/control.h"
 #include "tests/fakes/gemini/digest.h"
 #include "tests/fakes/gemini/fault_answers.h"
+#include "tests/fakes/gemini/live.h"
 
 namespace keypool::fake {
 
 namespace asio = boost::asio;
 
 namespace {
+constexpr int kSwitchingProtocols = 101;
 constexpr std::size_t kHeadBytesMax = 1024 * 1024;
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kChunkLineBytesMax = 4096;
@@ -167,10 +169,10 @@ std::optional<Fault> Session::TakeUnreadFault(const ApiRequest& request) {
       {request.head->target, subject.key, subject.project, subject.model}, FaultTime::kHeadRead);
 }
 
-void Session::Judge(const ApiRequest& request, std::uint64_t number, Delivery* delivery) {
+Subject Session::Judge(const ApiRequest& request, std::uint64_t number, Delivery* delivery) {
   MutexLock lock(&shared_.state.mutex);
   GeminiApi& api = shared_.state.api;
-  const Subject subject = api.Identify(request);
+  Subject subject = api.Identify(request);
   delivery->fault = shared_.state.faults.Take(
       {request.head->target, subject.key, subject.project, subject.model}, FaultTime::kAllRead);
   std::optional<Reply> reply;
@@ -187,6 +189,7 @@ void Session::Judge(const ApiRequest& request, std::uint64_t number, Delivery* d
   }
   ++shared_.state.changes;
   shared_.state.changed.NotifyAll();
+  return subject;
 }
 
 void Session::RecordEnd(std::uint64_t number, int status, Ending ending) {
@@ -234,7 +237,14 @@ asio::awaitable<bool> Session::ServeOne() {
   if (control) {
     delivery.reply = AnswerControl(request, shared_);
   } else {
-    Judge(request, number, &delivery);
+    Subject subject = Judge(request, number, &delivery);
+    if (IsLive(*head) && !delivery.fault) {
+      LiveSession live(*transport_, shared_, *head, std::move(subject), number,
+                       std::exchange(buffer_, {}));
+      co_await live.Run();
+      RecordEnd(number, kSwitchingProtocols, Ending::kAnswered);
+      co_return false;
+    }
   }
   const Delivered delivered = co_await Deliver(delivery);
   if (!control) RecordEnd(number, delivery.reply.status, delivered.ending);

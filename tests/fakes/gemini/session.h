@@ -40,7 +40,7 @@ class Session {
   std::uint64_t Record(const RequestHead& head);
   std::optional<Fault> TakeUnreadFault(const ApiRequest& request);
   // Fills in fault and reply, and what the journal says of the request.
-  void Judge(const ApiRequest& request, std::uint64_t number, Delivery* delivery);
+  Subject Judge(const ApiRequest& request, std::uint64_t number, Delivery* delivery);
   void RecordEnd(std::uint64_t number, int status, Ending ending);
 
   std::unique_ptr<Transport> transport_;

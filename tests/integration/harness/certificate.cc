@@ -58,7 +58,8 @@ bool IsAddress(const std::string& name) {
 
 }  // namespace
 
-CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name) {
+CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name,
+                                 const std::string& prefix) {
   const Key authority_key(EVP_EC_gen("P-256"));
   const Certificate authority = MakeUnsigned("keypool test authority", authority_key.get(), 1);
   X509_set_issuer_name(authority.get(), X509_get_subject_name(authority.get()));
@@ -73,8 +74,8 @@ CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name) {
                (IsAddress(name) ? "IP:" : "DNS:") + name);
   KP_ASSERT(X509_sign(certificate.get(), authority_key.get(), EVP_sha256()) > 0);
 
-  const CertificateFiles files{dir.File("authority.pem"), dir.File("certificate.pem"),
-                               dir.File("key.pem")};
+  const CertificateFiles files{dir.File(prefix + "authority.pem"),
+                               dir.File(prefix + "certificate.pem"), dir.File(prefix + "key.pem")};
   WriteCertificate(files.authority, authority.get());
   WriteCertificate(files.certificate, certificate.get());
   const File key_file(std::fopen(files.key.c_str(), "w"));

@@ -15,7 +15,8 @@ struct CertificateFiles {
 };
 
 // A fresh authority and a certificate by it for `name`: a DNS name, or an address when it is one.
-// Written into `dir`.
-CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name);
+// Written into `dir`, in files whose names start with `prefix`.
+CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name,
+                                 const std::string& prefix = "");
 
 }  // namespace keypool::itest

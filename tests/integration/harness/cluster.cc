@@ -17,6 +17,7 @@ namespace {
 constexpr std::string_view kKeydServes = "keyd_started";
 constexpr std::string_view kProxyListens = "proxy_listening";
 constexpr std::string_view kPortField = " port=";
+constexpr std::string_view kTlsPortField = " tls_port=";
 
 Settings Over(Settings base, const Settings& more) {
   for (const auto& [name, value] : more) base[name] = value;
@@ -34,6 +35,15 @@ void Stop(std::string_view program, Process& process) {
   const bool clean = said.find("Sanitizer") == std::string::npos &&
                      said.find("runtime error:") == std::string::npos;
   EXPECT_TRUE(clean) << program << ": " << said;
+}
+
+// The number behind `field`; 0 when there is none.
+std::uint16_t PortIn(const std::string& line, std::string_view field) {
+  std::uint16_t port = 0;
+  const std::size_t at = line.find(field);
+  if (at == std::string::npos) return port;
+  std::from_chars(line.data() + at + field.size(), line.data() + line.size(), port);
+  return port;
 }
 
 absl::Status DidNotComeUp(std::string_view program, Process& process) {
@@ -125,13 +135,14 @@ absl::Status Cluster::StartProxy() {
                              options_.proxy);
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
   if (!started.ok()) return started.status();
-  RunningProxy proxy{*std::move(started), 0};
+  RunningProxy proxy{*std::move(started), 0, 0};
   const std::optional<std::string> line = proxy.process->WaitForLine(kProxyListens);
   if (!line) return DidNotComeUp("proxy", *proxy.process);
-  const std::size_t at = line->find(kPortField);
-  if (at == std::string::npos) return absl::UnavailableError("no port in: " + *line);
-  const char* first = line->data() + at + kPortField.size();
-  std::from_chars(first, line->data() + line->size(), proxy.port);
+  if (line->find(kPortField) == std::string::npos) {
+    return absl::UnavailableError("no port in: " + *line);
+  }
+  proxy.port = PortIn(*line, kPortField);
+  proxy.tls_port = PortIn(*line, kTlsPortField);
   proxies_.push_back(std::move(proxy));
   return absl::OkStatus();
 }

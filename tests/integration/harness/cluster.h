@@ -54,6 +54,10 @@ class Cluster {
   std::uint16_t proxy_port(int index = 0) const {
     return proxies_[static_cast<std::size_t>(index)].port;
   }
+  // Of HTTPS; 0 when it is not served.
+  std::uint16_t proxy_tls_port(int index = 0) const {
+    return proxies_[static_cast<std::size_t>(index)].tls_port;
+  }
   const std::string& keyd_address() const { return keyd_address_; }
   const TempDir& dir() const { return dir_; }
 
@@ -74,6 +78,7 @@ class Cluster {
   struct RunningProxy {
     std::unique_ptr<Process> process;
     std::uint16_t port = 0;
+    std::uint16_t tls_port = 0;
   };
   ClusterOptions options_;
   TempDir dir_;

@@ -1,7 +1,5 @@
 """Google's client."""
 
-import base64
-import hashlib
 import io
 import os
 
@@ -67,12 +65,9 @@ def features():
         assert f"models/{MODEL}" in names, names
 
     def files():
-        content = os.urandom(FILE_BYTES)
         with client() as c:
-            file = c.files.upload(file=io.BytesIO(content), config={"mime_type": "text/plain"})
+            file = c.files.upload(file=io.BytesIO(os.urandom(FILE_BYTES)), config={"mime_type": "text/plain"})
         assert file.size_bytes == FILE_BYTES
-        # Google tells the hexadecimal digits in base64.
-        assert base64.b64decode(file.sha256_hash) == hashlib.sha256(content).hexdigest().encode()
         with client() as c:
             assert c.files.get(name=file.name).name == file.name
         for _ in range(FILE_USES):

@@ -19,7 +19,7 @@ class Ours final : public Strategy {
     config.pacific = holdings.pacific;
     config.default_limits = {.requests_per_minute = 1'000, .requests_per_day = 1'000'000};
     for (std::size_t p = 0; knows_limits && p < holdings.limits.size(); ++p) {
-      policy::LimitSet& set = config.limits.projects[absl::StrCat("project-", p)].own.all_models;
+      LimitSet& set = config.limits.projects[absl::StrCat("project-", p)].own.all_models;
       set = {holdings.limits[p].requests_per_minute, holdings.limits[p].requests_per_day};
     }
     policy::Snapshot snapshot;

@@ -56,11 +56,12 @@ TEST(ProxyConfig, EveryMistakeIsToldAtOnce) {
                            {"GEMINI_BASE_URL", "ftp://x"},
                            {"KEYD_ADDRESS", "10.0.0.1:80"},
                            {"LOG_LEVEL", "LOUD"},
+                           {"CORS_ORIGINS", "app.example"},
                            {"UPSTREAM_CA_FILE", "/no/such/file"},
                            {"SPOOL_DIR", "/no/such/dir"}});
   EXPECT_EQ(read.parsed.next, Settings::Next::kExit);
-  for (const char* name :
-       {"HOST", "GEMINI_BASE_URL", "KEYD_ADDRESS", "LOG_LEVEL", "UPSTREAM_CA_FILE", "SPOOL_DIR"}) {
+  for (const char* name : {"HOST", "GEMINI_BASE_URL", "KEYD_ADDRESS", "LOG_LEVEL",
+                           "UPSTREAM_CA_FILE", "SPOOL_DIR", "CORS_ORIGINS"}) {
     EXPECT_THAT(read.parsed.err, HasSubstr(name));
   }
 }
@@ -84,6 +85,23 @@ TEST(Origin, IsTakenApart) {
   ASSERT_TRUE(v6.ok());
   EXPECT_EQ(v6->host, "::1");
   EXPECT_EQ(v6->authority, "[::1]");
+}
+
+TEST(ProxyConfig, PublicBaseUrlThenItsPathIsThePrefixAndPeersAreRead) {
+  const Read read = Parse({{"PUBLIC_BASE_URL", "https://pool.example:444/gemini/"},
+                           {"TRUSTED_PROXIES", "10.0.0.0/8,::1"}});
+  ASSERT_EQ(read.parsed.next, Settings::Next::kRun) << read.parsed.err;
+  EXPECT_EQ(read.config.public_base, "https://pool.example:444/gemini");
+  EXPECT_EQ(read.config.public_prefix, "/gemini");
+  EXPECT_TRUE(read.config.trusted.Has("10.1.2.3"));
+  const Read none = Parse({});
+  EXPECT_EQ(none.config.public_base, "");
+  EXPECT_EQ(none.config.public_prefix, "");
+  EXPECT_FALSE(none.config.trusted.Has("127.0.0.1"));
+  const Read wrong = Parse({{"PUBLIC_BASE_URL", "pool.example"}, {"TRUSTED_PROXIES", "me"}});
+  EXPECT_EQ(wrong.parsed.next, Settings::Next::kExit);
+  EXPECT_THAT(wrong.parsed.err,
+              testing::AllOf(HasSubstr("PUBLIC_BASE_URL"), HasSubstr("TRUSTED_PROXIES")));
 }
 
 TEST(Origin, WhatIsNoBaseUrlIsRefused) {

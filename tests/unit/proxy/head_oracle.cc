@@ -102,9 +102,18 @@ bool IsProtected(const std::string& name) {
 }
 
 bool IsKnown(const std::string& name) {
-  static const std::vector<std::string> kNames = {
-      "connection", "keep-alive", "te",           "trailer",          "upgrade",
-      "expect",     "alt-svc",    "content-type", "content-encoding", "x-http-method-override"};
+  static const std::vector<std::string> kNames = {"connection",
+                                                  "keep-alive",
+                                                  "te",
+                                                  "trailer",
+                                                  "upgrade",
+                                                  "expect",
+                                                  "alt-svc",
+                                                  "content-type",
+                                                  "content-encoding",
+                                                  "x-http-method-override",
+                                                  "accept-encoding",
+                                                  "x-server-timeout"};
   return IsProtected(name) || name.starts_with("proxy-") ||
          std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }

@@ -98,6 +98,34 @@ TEST(UpstreamHead, BodyIsHeldAlreadyThenExpectGoesAndItsSizeIsTold) {
             "Content-Length: 3\r\nx-goog-api-key: POOLKEY\r\n\r\n");
 }
 
+TEST(UpstreamHead, CodingsThatNobodyCouldSearchThenTheyAreNotAskedFor) {
+  const auto asked = [](std::string_view codings) {
+    const std::string out = UpstreamHead(
+        "GET / HTTP/1.1\r\nHost: a\r\naccept-encoding: " + std::string(codings) + "\r\n\r\n");
+    const std::size_t at = out.find("accept-encoding: ") + 17;
+    return out.substr(at, out.find("\r\n", at) - at);
+  };
+  for (const std::string_view good : {"gzip, deflate", "gzip,deflate", "identity",
+                                      "GZIP;q=1.0 , identity; q=0.5", "x-gzip", ""}) {
+    EXPECT_EQ(asked(good), good);
+  }
+  EXPECT_EQ(asked("gzip, deflate, br, zstd"), "gzip, deflate");
+  EXPECT_EQ(asked("br;q=1.0, gzip;q=0.8, *;q=0.1"), "gzip;q=0.8");
+  EXPECT_EQ(asked("br"), "identity");
+  EXPECT_EQ(asked("*"), "identity");
+}
+
+TEST(UpstreamHead, TimeWasSpentThenTheServerTimeoutSaysWhatIsLeft) {
+  constexpr std::string_view kBytes = "GET / HTTP/1.1\r\nHost: a\r\nX-Server-timeout: 30\r\n\r\n";
+  std::size_t scanned = 0;
+  RequestHead head;
+  ASSERT_EQ(ParseRequestHead(kBytes, &scanned, &head).state, HeadState::kComplete);
+  std::string out;
+  AppendUpstreamHead(head, MakePlan(head), kHost, Secret("POOLKEY"), {}, &out, "17");
+  EXPECT_NE(out.find("\r\nX-Server-timeout: 17\r\n"), std::string::npos) << out;
+  EXPECT_EQ(out.find("30"), std::string::npos) << out;
+}
+
 TEST(UpstreamHead, WrittenThenItReadsBackWithTheSameFraming) {
   for (const std::string_view bytes : samples::GoodRequestHeads()) {
     for (const OutBody body : {OutBody{}, OutBody{Framing::kSized, 0}, OutBody{Framing::kSized, 17},
@@ -153,6 +181,25 @@ TEST(ClientHead, ConnectionThenItSaysWhatWeDoNotWhatUpstreamDoes) {
             "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
 }
 
+TEST(ClientHead, AddressesOfAnUploadThenTheyLeadThroughTheProxyAndAllElseStays) {
+  constexpr std::string_view kStarted =
+      "HTTP/1.1 200 OK\r\nX-Goog-Upload-URL: "
+      "https://generativelanguage.googleapis.com/upload/v1beta/"
+      "files?key=AIza&upload_id=a&upload_protocol=resumable\r\nX-Goog-Upload-Status: active\r\n"
+      "x-goog-upload-control-url: https://generativelanguage.googleapis.com/u?upload_id=a\r\n"
+      "X-Goog-Upload-Chunk-Granularity: 8388608\r\nLocation: https://elsewhere/?key=k\r\n\r\n";
+  const UrlRewrite rewrite = {"http://a-rather-long-name.of-the-pool.example:8000/gemini",
+                              "generativelanguage.googleapis.com", ""};
+  EXPECT_EQ(
+      ClientHead(kStarted, {.body = {}, .upload_urls = &rewrite}),
+      "HTTP/1.1 200 OK\r\nX-Goog-Upload-URL: http://a-rather-long-name.of-the-pool.example:8000"
+      "/gemini/upload/v1beta/files?upload_id=a&upload_protocol=resumable\r\n"
+      "X-Goog-Upload-Status: active\r\nx-goog-upload-control-url: "
+      "http://a-rather-long-name.of-the-pool.example:8000/gemini/u?upload_id=a\r\n"
+      "X-Goog-Upload-Chunk-Granularity: 8388608\r\nLocation: https://elsewhere/\r\n\r\n");
+  EXPECT_EQ(ClientHead(kStarted, {}), std::string(kStarted));
+}
+
 TEST(ClientHead, NoBodyToHeadOrNotModifiedThenTheLengthOfTheOneNotSentStays) {
   EXPECT_EQ(ClientHead("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\nContent-Length: 5\r\n\r\n", {},
                        "HEAD"),
@@ -163,6 +210,53 @@ TEST(ClientHead, NoBodyToHeadOrNotModifiedThenTheLengthOfTheOneNotSentStays) {
             "HTTP/1.1 200 OK\r\n\r\n");
   EXPECT_EQ(ClientHead("HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", {}),
             "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST(ClientHead, PageInABrowserThenItMayReadTheAnswerUnlessUpstreamSaysWhoMay) {
+  constexpr std::string_view kOurs = "Access-Control-Allow-Origin: http://localhost\r\n";
+  const ClientHeadOptions options{.body = {Framing::kSized, 2}, .cors_fields = kOurs};
+  EXPECT_EQ(ClientHead("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", options),
+            "HTTP/1.1 200 OK\r\n" + std::string(kOurs) + "Content-Length: 2\r\n\r\n");
+  EXPECT_EQ(ClientHead("HTTP/1.1 200 OK\r\naccess-control-Allow-origin: *\r\n"
+                       "Content-Length: 2\r\n\r\n",
+                       options),
+            "HTTP/1.1 200 OK\r\naccess-control-Allow-origin: *\r\nContent-Length: 2\r\n\r\n");
+}
+
+constexpr std::string_view kUpgrade =
+    "GET /ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=MINE "
+    "HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Key: dGhl\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: p\r\n"
+    "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+
+TEST(UpstreamHead, LiveSessionThenTheUpgradeGoesOnWithOneKey) {
+  EXPECT_EQ(UpstreamHead(std::string(kUpgrade) + "x-goog-api-key: MINE\r\n\r\n"),
+            "GET /ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent "
+            "HTTP/1.1\r\nHost: generativelanguage.googleapis.com\r\nSec-WebSocket-Key: dGhl\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: p\r\n"
+            "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nx-goog-api-key: POOLKEY\r\n\r\n");
+}
+
+TEST(UpstreamHead, LiveSessionWithAnEphemeralTokenThenItGoesOnInPlaceOfAKey) {
+  const std::string head =
+      UpstreamHead(std::string(kUpgrade) +
+                   "Authorization: Token auth_tokens/x\r\nx-goog-api-key: MINE\r\n"
+                   "x-goog-user-project: p\r\ncookie: c\r\n\r\n");
+  EXPECT_NE(head.find("Authorization: Token auth_tokens/x\r\n"), std::string::npos);
+  for (const std::string_view gone : {"MINE", "POOLKEY", "user-project", "cookie"}) {
+    EXPECT_EQ(head.find(gone), std::string::npos) << gone;
+  }
+}
+
+TEST(ClientHead, SwitchToAWebSocketThenItIsToldAsUpstreamDid) {
+  ClientHeadOptions options;
+  options.websocket = true;
+  EXPECT_EQ(ClientHead("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                       "Connection: Upgrade\r\nSec-WebSocket-Accept: abc\r\n\r\n",
+                       options),
+            "HTTP/1.1 101 Switching Protocols\r\nSec-WebSocket-Accept: abc\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -97,6 +98,23 @@ TEST(LeaseGuard, ReleasedReportIsTheCallersToDeliver) {
   ASSERT_TRUE(report.has_value());
   EXPECT_TRUE(report->sent);
   EXPECT_EQ(report->facts.http_status, 429);
+}
+
+TEST(LeaseGuard, ReportOfResourcesThenItNamesTheKeyForAKeydThatWasRestarted) {
+  RecordingSession session;
+  const std::vector<ResourceNote> notes = {{"files/a", absl::Hours(48)}};
+  LeaseGuard settled(session, Grant(), Asked());
+  settled.MarkSent();
+  settled.Settle(Facts(200), {.resources = notes});
+  ASSERT_EQ(session.reports.size(), 1u);
+  EXPECT_EQ(session.reports[0].resources, notes);
+  EXPECT_EQ(session.reports[0].key, Grant().key);
+  LeaseGuard released(session, Grant(), Asked());
+  released.MarkSent();
+  const std::optional<ReportCommand> report = released.Release(Facts(200), {.resources = notes});
+  ASSERT_TRUE(report.has_value());
+  EXPECT_EQ(report->resources, notes);
+  EXPECT_EQ(report->model, "m");
 }
 
 class AcquireWaitTest : public testing::Test {

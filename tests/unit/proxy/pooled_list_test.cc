@@ -25,7 +25,6 @@ std::string TokenIn(const std::string& body) {
 
 TEST(PooledList, GoesThroughEveryProjectAndKeepsItemsAsTheyStand) {
   PooledList list = OpenFiles("/v1beta/files?alt=json");
-  EXPECT_TRUE(list.Untouched());
   EXPECT_TRUE(list.Next().behind);
   EXPECT_EQ(list.Next().project, "");
   EXPECT_EQ(list.Target(), "/v1beta/files?alt=json");
@@ -72,12 +71,27 @@ TEST(PooledList, GoesOnInsideAProjectAndThenBehindIt) {
   EXPECT_EQ(rest.Next().project, "a");
   EXPECT_EQ(rest.Target(), "/v1beta/files?pageSize=2&pageToken=y");
   ASSERT_TRUE(rest.Take("a", R"({"files":[{"name":"files/4"},{"name":"files/5"}]})"));
+  ASSERT_FALSE(rest.Done());  // is there any more?
+  EXPECT_EQ(rest.Target(), "/v1beta/files?pageSize=1");
+  ASSERT_TRUE(rest.Take("b", R"({"files":[{"name":"files/6"}],"nextPageToken":"z"})"));
   ASSERT_TRUE(rest.Done());
+  EXPECT_EQ(rest.Body().find("files/6"), std::string::npos);
 
   PooledList behind = OpenFiles(absl::StrCat("/v1beta/files?pageToken=", TokenIn(rest.Body())));
   EXPECT_TRUE(behind.Next().behind);
   EXPECT_EQ(behind.Next().project, "a");
   EXPECT_EQ(behind.Target(), "/v1beta/files");
+}
+
+TEST(PooledList, AFullPageWithNothingBehindItIsTheLast) {
+  PooledList list = OpenFiles("/v1beta/files?pageSize=1");
+  ASSERT_TRUE(list.Take("a", R"({"files":[{"name":"files/1"}]})"));
+  ASSERT_FALSE(list.Done());
+  ASSERT_TRUE(list.Take("b", "{}"));
+  ASSERT_FALSE(list.Done());
+  list.NoMoreProjects();
+  ASSERT_TRUE(list.Done());
+  EXPECT_EQ(TokenIn(list.Body()), "");
 }
 
 TEST(PooledList, RefusesTokensThatAreNotItsOwn) {
@@ -107,6 +121,8 @@ TEST(PooledList, APageIsBoundedInItemsBytesAndProjects) {
   std::string payload = R"({"files":[{})";
   for (std::size_t i = 1; i < PooledList::kItemsDefault; ++i) payload += ",{}";
   ASSERT_TRUE(many.Take("a", payload + "]}"));
+  ASSERT_FALSE(many.Done());
+  ASSERT_TRUE(many.Take("b", R"({"files":[{}]})"));
   EXPECT_TRUE(many.Done());
   EXPECT_NE(TokenIn(many.Body()), "");
 

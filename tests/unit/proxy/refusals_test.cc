@@ -41,5 +41,14 @@ TEST(ForRefusal, WindowInTheWayIsNamed) {
   }
 }
 
+TEST(CloseReason, QuotaThenItIsSaidFirstWithTheTime) {
+  Refusal refusal = Of(RefusalReason::kExhausted, QuotaWindow::kRequestsPerMinute);
+  refusal.retry_after = absl::Milliseconds(36'100);
+  EXPECT_EQ(CloseReason(ForRefusal(refusal, "m", absl::Seconds(1))),
+            "The pool's quota is used up; try again in 37 s. why");
+  refusal.reason = RefusalReason::kNoKeys;
+  EXPECT_EQ(CloseReason(ForRefusal(refusal, "m", absl::Seconds(1))), "why");
+}
+
 }  // namespace
 }  // namespace keypool::proxy

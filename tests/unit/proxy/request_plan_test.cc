@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 namespace keypool::proxy {
 namespace {
@@ -94,6 +95,27 @@ TEST(RequestPlan, EverythingElseThenItIsPassedOnUnmetered) {
     EXPECT_EQ(plan.model, c.model) << c.target;
     EXPECT_FALSE(plan.model_in_body) << c.target;
     EXPECT_EQ(plan.target, c.target);
+  }
+}
+
+TEST(RequestPlan, ResourceInThePathThenThePlanNamesItHoweverItIsWritten) {
+  using Names = std::vector<std::string>;
+  const struct {
+    std::string_view target;
+    Names names;
+  } kCases[] = {
+      {"/v1beta/files/abc?alt=media", {"files/abc"}},
+      {"/v1//files%2Fabc%3Adownload", {"files/abc"}},
+      {"/v1beta/batches/b:cancel", {"batches/b"}},
+      {"/v1beta/openai/files/files%2Fabc", {"files/abc"}},
+      {"/upload/v1beta/files?upload_id=abc", {UploadResource("abc")}},
+      {"/upload/v1beta/files", {}},
+      {"/v1beta/models/m:generateContent", {}},
+      {"/files/abc", {}},
+      {"/v1beta:chatCompletions", {}},
+  };
+  for (const auto& c : kCases) {
+    EXPECT_EQ(PlanOf("GET", c.target).resources.names.all(), c.names) << c.target;
   }
 }
 
@@ -270,6 +292,91 @@ TEST(RequestPlan, CredentialParametersThenTheyGoAndEveryOtherByteStays) {
   for (const auto& c : kCases) {
     EXPECT_EQ(PlanOf("GET", c.target).target, c.sent) << c.target;
   }
+}
+
+constexpr std::string_view kLive =
+    "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
+
+RequestHead Upgrade(std::string_view target) {
+  RequestHead head = Head("GET", target);
+  head.fields = {{"Connection", "keep-alive, Upgrade"}, {"Upgrade", "WebSocket"}};
+  return head;
+}
+
+TEST(RequestPlan, UpgradeOnALivePathThenATunnel) {
+  for (const std::string_view target :
+       {kLive,
+        std::string_view("//ws/google.ai.generativelanguage.v1.GenerativeService."
+                         "BidiGenerateContentConstrained?x=1"),
+        std::string_view("/ws/google.ai.generativelanguage.v1alpha.GenerativeService."
+                         "BidiGenerateMusic"),
+        std::string_view("/%77s/google.ai.generativelanguage.v1beta.GenerativeService."
+                         "BidiGenerateContent")}) {
+    const Plan plan = MakePlan(Upgrade(target));
+    EXPECT_TRUE(plan.live) << target;
+    EXPECT_EQ(plan.kind, Kind::kUnmetered) << target;
+    EXPECT_EQ(plan.key_place, KeyPlace::kGoogHeader) << target;
+    EXPECT_EQ(plan.target, target);
+  }
+}
+
+TEST(RequestPlan, NoUpgradeOrNoLivePathThenNoTunnel) {
+  EXPECT_FALSE(MakePlan(Head("GET", kLive)).live);
+  for (const std::string_view target :
+       {"/v1beta/models/x:generateContent", "/ws/other",
+        "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent/x",
+        "/ws/google.ai.generativelanguage.beta.GenerativeService.BidiGenerateContent",
+        "/x/ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"}) {
+    EXPECT_FALSE(MakePlan(Upgrade(target)).live) << target;
+  }
+  RequestHead post = Upgrade(kLive);
+  post.method = "POST";
+  RequestHead old = Upgrade(kLive);
+  old.minor_version = 0;
+  RequestHead body = Upgrade(kLive);
+  body.framing = Framing::kSized;
+  RequestHead other = Upgrade(kLive);
+  other.fields = {{"Connection", "Upgrade"}, {"Upgrade", "h2c"}};
+  RequestHead alone = Upgrade(kLive);
+  alone.fields = {{"Upgrade", "websocket"}};
+  for (const RequestHead& head : {post, old, body, other, alone}) {
+    EXPECT_FALSE(MakePlan(head).live);
+  }
+}
+
+TEST(RequestPlan, EphemeralTokenOnALivePathThenItStaysAndNoKeyIsPutIn) {
+  const std::string path(kLive);
+  for (const std::string_view token :
+       {"access_token=auth_tokens/x", "%61ccess_token=auth_tokens%2Fx",
+        "$access_token=auth_tokens/x"}) {
+    const std::string target = path + "?key=MINE&a=b&" + std::string(token);
+    const Plan plan = MakePlan(Upgrade(target));
+    EXPECT_EQ(plan.key_place, KeyPlace::kNone) << token;
+    EXPECT_EQ(plan.target, path + "?a=b&" + std::string(token));
+  }
+  for (const Field& field :
+       {Field{"Authorization", "Token auth_tokens/x"},
+        Field{"authorization", "token auth_tokens/x"}, Field{"X-Goog-Api-Key", "auth_tokens/x"}}) {
+    RequestHead head = Upgrade(kLive);
+    head.fields.push_back(field);
+    EXPECT_EQ(MakePlan(head).key_place, KeyPlace::kNone) << field.value;
+  }
+}
+
+TEST(RequestPlan, OtherTokensOrElsewhereThenTheyGoAsEver) {
+  const std::string path(kLive);
+  EXPECT_EQ(MakePlan(Upgrade(path + "?access_token=ya29.x")).target, path);
+  EXPECT_EQ(MakePlan(Upgrade(path + "?access_token=ya29.x")).key_place, KeyPlace::kGoogHeader);
+  for (const Field& field : {Field{"Authorization", "Bearer auth_tokens/x"},
+                             Field{"Authorization", "Token AIza"}, Field{"Authorization", "Token"},
+                             Field{"x-goog-api-key", "AIza"}, Field{"x-other", "auth_tokens/x"}}) {
+    RequestHead head = Upgrade(kLive);
+    head.fields.push_back(field);
+    EXPECT_EQ(MakePlan(head).key_place, KeyPlace::kGoogHeader) << field.value;
+  }
+  const Plan plan = PlanOf("GET", "/v1beta/models?access_token=auth_tokens/x");
+  EXPECT_EQ(plan.key_place, KeyPlace::kGoogHeader);
+  EXPECT_EQ(plan.target, "/v1beta/models");
 }
 
 }  // namespace

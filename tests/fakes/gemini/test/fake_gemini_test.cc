@@ -225,6 +225,33 @@ TEST_F(FakeGeminiTest, TellsExactlyWhatReachedIt) {
   EXPECT_EQ(Ask({.method = "GET", .target = "/echo/bytes?n=100000"}).body, EchoBytes(100'000));
 }
 
+TEST_F(FakeGeminiTest, UploadAtOnceMakesAFileThatCanBeDeleted) {
+  HttpRequest upload = WithKey({.method = "POST", .target = "/upload/v1beta/files"});
+  upload.headers.push_back({"X-Goog-Upload-Protocol", "multipart"});
+  upload.body = "--b and so on";
+  EXPECT_THAT(Ask(upload).body, HasSubstr(R"("name": "files/fake-1")"));
+  const HttpRequest one = WithKey({.method = "DELETE", .target = "/v1beta/files/fake-1"});
+  EXPECT_EQ(Ask(one).status, 200);
+  EXPECT_THAT(Ask(one).body, HasSubstr("You do not have permission to access the File fake-1"));
+}
+
+TEST_F(FakeGeminiTest, CachesAndBatchesArePartOfTheApi) {
+  HttpRequest make = WithKey({.method = "POST", .target = "/v1beta/cachedContents"});
+  make.body = R"({"model":"models/gemini-2.5-flash"})";
+  EXPECT_THAT(Ask(make).body, HasSubstr(R"("name": "cachedContents/fake-1")"));
+  HttpRequest use = WithKey(GenerateContent());
+  use.body = R"({"cachedContent":"cachedContents/fake-1"})";
+  EXPECT_EQ(Ask(use).status, 200);
+  use.body = R"({"cachedContent":"cachedContents/fake-2"})";
+  EXPECT_EQ(Ask(use).status, 403);
+  use.target = "/v1beta/models/gemini-2.5-flash:batchGenerateContent";
+  use.body = "{}";
+  EXPECT_THAT(Ask(use).body, HasSubstr(R"("name": "batches/fake-2")"));
+  const HttpRequest cancel =
+      WithKey({.method = "POST", .target = "/v1beta/batches/fake-2:cancel", .body = "{}"});
+  EXPECT_EQ(Ask(cancel).status, 200);
+}
+
 TEST_F(FakeGeminiTest, ResumableUploadMakesAFileOfItsProject) {
   HttpRequest start = WithKey({.method = "POST", .target = "/upload/v1beta/files"});
   start.headers.push_back({"X-Goog-Upload-Command", "start"});

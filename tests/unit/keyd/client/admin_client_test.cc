@@ -53,6 +53,29 @@ class AdminClientTest : public ::testing::Test {
   std::unique_ptr<rpc::Server> server_;
 };
 
+TEST_F(AdminClientTest, LimitsAreSetListedAndUnset) {
+  StartServer();
+  const auto client = Open();
+  const ScopeLimits said{{LimitLevel::kProject, "p", LimitModels::kOne, "m"},
+                         {.requests_per_minute = 4, .input_tokens_per_day = kUnlimited},
+                         ""};
+  const auto set = Await<ScopeLimits>([&](auto done) { client->SetLimits({said}, done); });
+  ASSERT_TRUE(set.ok()) << set.status();
+  EXPECT_EQ(*set, said);
+  const auto list = Await<LimitsPage>([&](auto done) { client->ListLimits({}, done); });
+  ASSERT_TRUE(list.ok()) << list.status();
+  ASSERT_EQ(list->rows.size(), 1u);
+  EXPECT_EQ(list->rows[0].said, said);
+  UnsetLimitsCommand unset;
+  unset.scope = said.scope;
+  EXPECT_TRUE(Await<ScopeLimits>([&](auto done) { client->UnsetLimits(unset, done); }).ok());
+  // This server was given no reader of texts.
+  const auto imported = Await<ImportedLimits>([&](auto done) {
+    client->ImportLimits({"", "f", false}, done);
+  });
+  EXPECT_EQ(imported.status().code(), absl::StatusCode::kUnimplemented);
+}
+
 TEST_F(AdminClientTest, EveryCallReachesKeydAndComesBack) {
   StartServer();
   const auto client = Open();

@@ -99,5 +99,34 @@ TEST(Outbox, MessageIsBoundedInElementsAndBytes) {
   EXPECT_EQ(acquires, 5'000u);
 }
 
+// As large as an acquire may be: so many of them do not fit by far.
+TEST(Outbox, MessageOfWhatNamesManyResourcesIsBoundedToo) {
+  Outbox outbox(10'000);
+  AcquireCommand heavy{Kind::kMetered, std::string(128, 'm'), {}, {}};
+  heavy.resources.assign(kResourcesMax, std::string(kResourceBytesMax, 'n'));
+  heavy.project = ProjectId(std::string(128, 'p'));
+  heavy.after_project = ProjectId(std::string(128, 'q'));
+  ReportCommand report = ReportOf(1);
+  report.resources.assign(kResourcesMax, {std::string(kResourceBytesMax, 'n'), kResourceTimeMax});
+  for (std::uint64_t id = 1; id <= 1'000; ++id) {
+    outbox.AddAcquire(id, heavy, report);
+    outbox.AddReport(report);
+  }
+  v1::SessionRequest message;
+  int messages = 0, reports = 0;
+  std::uint64_t acquires = 0;
+  for (; outbox.Fill(&message); ++messages) {
+    EXPECT_LE(message.ByteSizeLong(), wire::kMessageBytesMax);
+    reports += message.reports_size();
+    for (const auto& acquire : message.acquires()) {
+      EXPECT_EQ(acquire.request_id(), ++acquires);
+      EXPECT_EQ(acquire.request().resources_size(), static_cast<int>(kResourcesMax));
+    }
+  }
+  EXPECT_EQ(reports, 1'000);
+  EXPECT_EQ(acquires, 1'000u);
+  EXPECT_LT(messages, 50);
+}
+
 }  // namespace
 }  // namespace keypool::client

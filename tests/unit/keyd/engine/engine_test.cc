@@ -113,6 +113,10 @@ TEST_F(EngineTest, ChangesOfAnOperatorSurviveALossOfPowerAndLeasesOnlyWhenAsked)
   EXPECT_THAT(store_.DurabilitiesAsked(), Each(store::Durability::kPower));
   AcquireNow();
   EXPECT_EQ(store_.DurabilitiesAsked().back(), store::Durability::kProcess);
+  auto [done, said] = Expecting<absl::StatusOr<ScopeLimits>>();
+  engine_->SetLimits({{{}, {.requests_per_minute = 3}, ""}}, done);
+  EXPECT_TRUE(Await(std::move(said)).ok());
+  EXPECT_EQ(store_.DurabilitiesAsked().back(), store::Durability::kPower);
   Options careful = TestOptions();
   careful.durability = store::Durability::kPower;
   Start(careful);

@@ -52,8 +52,10 @@ class PoolTest : public testing::Test {
     snapshot.pool = stored_pool;
     for (const auto& [id, record] : stored_keys) snapshot.keys.push_back(record);
     for (const auto& [name, record] : stored) snapshot.buckets.push_back(record);
+    for (const auto& [name, record] : stored_resources) snapshot.resources.push_back(record);
     for (const auto& [id, record] : stored_removed) snapshot.removed.push_back(record);
     for (const auto& [name, counts] : stored_usage) snapshot.usage.push_back({name, counts});
+    for (const auto& [scope, record] : stored_limits) snapshot.limits.push_back(record);
     auto restored = Pool::Restore(config, std::move(snapshot), now(), &mutations);
     ASSERT_TRUE(restored.ok()) << restored.status();
     pool = *std::move(restored);
@@ -165,8 +167,10 @@ class PoolTest : public testing::Test {
   PoolRecord stored_pool;
   std::map<KeyId, KeyRecord> stored_keys;
   std::map<KeyId, RemovedKeyRecord> stored_removed;
+  std::map<std::string, ResourceRecord> stored_resources;
   std::map<std::pair<std::string, std::string>, BucketRecord> stored;
   std::map<UsageName, UsageCounts> stored_usage;
+  std::map<LimitScopeName, LimitRecord> stored_limits;
   std::mt19937_64 random{1};
 
  private:
@@ -179,8 +183,12 @@ class PoolTest : public testing::Test {
     if (const auto* r = std::get_if<BucketRecord>(&mutation)) {
       stored[{r->project.value(), r->model}] = *r;
     }
+    if (const auto* r = std::get_if<ResourceRecord>(&mutation)) stored_resources[r->name] = *r;
+    if (const auto* r = std::get_if<DeleteResource>(&mutation)) stored_resources.erase(r->name);
     if (const auto* r = std::get_if<UsageRecord>(&mutation)) stored_usage[r->name] = r->counts;
     if (const auto* r = std::get_if<DeleteUsage>(&mutation)) stored_usage.erase(r->name);
+    if (const auto* r = std::get_if<LimitRecord>(&mutation)) stored_limits[r->scope] = *r;
+    if (const auto* r = std::get_if<DeleteLimit>(&mutation)) stored_limits.erase(r->scope);
     if (const auto* r = std::get_if<DeleteBucket>(&mutation)) {
       stored.erase({r->name.project.value(), r->name.model});
     }

@@ -269,12 +269,10 @@ TEST_F(Tokens, RecordsOfBeforeTokensLoad) {
   EXPECT_EQ(Bucket(key).per_day.used, 1);
   EXPECT_EQ(Day(key), 0);
   record.ahead_tokens = -1;
-  Snapshot snapshot{.epoch = Epoch{9},
-                    .pool = stored_pool,
-                    .keys = {},
-                    .buckets = {record},
-                    .removed = {},
-                    .usage = {}};
+  Snapshot snapshot;
+  snapshot.epoch = Epoch{9};
+  snapshot.pool = stored_pool;
+  snapshot.buckets = {record};
   EXPECT_FALSE(Pool::Restore(config, snapshot, now(), &mutations).ok());
 }
 

@@ -113,6 +113,26 @@ TEST(MinuteWindow, LargeLimitKeepsFewSlotsWhateverIsCharged) {
   }
 }
 
+TEST(MinuteWindow, FilledFromOthersLeavesWhenTheyDo) {
+  for (const std::int64_t limit : {10, 1000}) {
+    MinuteWindow a(limit, kSpan), b(limit, kSpan), sum(limit, kSpan);
+    std::vector<MinuteWindow::Slot> slots;
+    for (int second = 0; second < 5; ++second) {
+      a.Charge(kStart + absl::Seconds(2 * second));
+      b.Charge(kStart + absl::Seconds(2 * second + 1), 2);
+    }
+    slots.insert(slots.end(), a.slots().begin(), a.slots().end());
+    slots.insert(slots.end(), b.slots().begin(), b.slots().end());
+    sum.Fill(slots);
+    for (int second = 0; second <= 80; ++second) {
+      const MonoTime t = kStart + absl::Seconds(second);
+      EXPECT_EQ(sum.UsedAt(t), a.UsedAt(t) + b.UsedAt(t)) << limit << " at " << second;
+    }
+    EXPECT_TRUE(sum.Correct(kStart + absl::Seconds(3), 5));
+    EXPECT_EQ(sum.UsedAt(kStart + absl::Seconds(9)), 20);
+  }
+}
+
 // Against every charge with its own time: never less, and no charge kept for longer than a slot.
 TEST(MinuteWindow, CountsAsAnExactListDoesOrLeavesASlotLater) {
   for (const std::int64_t limit : {1, 2, 10, 64, 65, 300, 5000}) {

@@ -73,6 +73,28 @@ TEST(Roster, ProjectIsUsableWhileAKeyIsActive) {
   EXPECT_EQ(roster.active_keys(), 1u);
 }
 
+TEST(Roster, UsableProjectsAreInTheOrderOfTheirIdsToo) {
+  Roster roster;
+  AddTo(roster, 1, "b");
+  KeyEntry* key = AddTo(roster, 2, "a10");
+  AddTo(roster, 3, "a9");
+  const auto all = [&roster] {
+    std::vector<std::string> ids;
+    for (Project* p = roster.UsableAfter(""); p != nullptr; p = roster.UsableAfter(p->id.value())) {
+      ids.push_back(p->id.value());
+    }
+    return ids;
+  };
+  EXPECT_EQ(all(), (std::vector<std::string>{"a10", "a9", "b"}));
+  roster.SetActive(key, false);
+  EXPECT_EQ(all(), (std::vector<std::string>{"a9", "b"}));
+  roster.SetActive(key, true);
+  EXPECT_EQ(roster.UsableAfter("a1")->id, ProjectId{"a10"});
+  roster.Remove(key);
+  EXPECT_EQ(all(), (std::vector<std::string>{"a9", "b"}));
+  EXPECT_EQ(roster.UsableAfter("b"), nullptr);
+}
+
 TEST(Roster, ProjectThatBecomesUsableAgainComesAtTheEndOfTheOrder) {
   Roster roster;
   KeyEntry* one = AddTo(roster, 1, "a");

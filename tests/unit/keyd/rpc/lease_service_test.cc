@@ -160,6 +160,40 @@ TEST_F(LeaseServiceTest, AnswersThatPileUpTravelTogether) {
   EXPECT_LT(messages, 150);
 }
 
+TEST_F(LeaseServiceTest, WhatIsBoundToAProjectComesThroughBothWays) {
+  v1::SessionRequest message;
+  AddAcquire(&message, 1, "m");
+  v1::AcquireRequest* request = message.mutable_acquires(0)->mutable_request();
+  request->add_resources("files/a");
+  request->set_project_id("p");
+  request->set_after_project_id("");
+  AddReport(&message, 1, 5);
+  v1::ResourceNote* note = message.mutable_reports(0)->mutable_request()->add_resources();
+  note->set_name("files/b");
+  note->set_time_to_live_ms(1500);
+  grpc::ClientContext unary, session, reporting;
+  v1::AcquireResponse acquired;
+  ASSERT_TRUE(stub_->Acquire(&unary, *request, &acquired).ok());
+  v1::ReportResponse reported;
+  ASSERT_TRUE(stub_->Report(&reporting, message.reports(0).request(), &reported).ok());
+  const std::unique_ptr<Stream> stream = stub_->Session(&session);
+  ASSERT_TRUE(stream->Write(message));
+  v1::SessionResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  const std::vector<AcquireCommand> acquires = engine_.Acquires();
+  ASSERT_EQ(acquires.size(), 2u);
+  for (const AcquireCommand& command : acquires) {
+    EXPECT_THAT(command.resources, ElementsAre("files/a"));
+    EXPECT_EQ(command.project, ProjectId("p"));
+    EXPECT_EQ(command.after_project, ProjectId(""));
+  }
+  const std::vector<ReportCommand> reports = engine_.Reports();
+  ASSERT_EQ(reports.size(), 2u);
+  for (const ReportCommand& report : reports) {
+    EXPECT_THAT(report.resources, ElementsAre(ResourceNote{"files/b", absl::Milliseconds(1500)}));
+  }
+}
+
 TEST_F(LeaseServiceTest, InvalidElementsDoNotHurtTheirNeighbours) {
   grpc::ClientContext context;
   const std::unique_ptr<Stream> stream = stub_->Session(&context);

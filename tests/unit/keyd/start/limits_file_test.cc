@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "cli/limits_toml.h"
+
 namespace keypool {
 namespace {
 
@@ -65,6 +67,32 @@ requests_per_minute = 200
   EXPECT_THAT(Error("[tiers.t.all_models]\nmodels = 5"), HasSubstr("is not known here"));
   EXPECT_THAT(Error("[default.all_models]\n"), HasSubstr("is not known here"));
   EXPECT_THAT(Error("[default]\ninput_tokens_per_day = 0"), HasSubstr("from 1 to"));
+}
+
+TEST(LimitsFile, WhatPoolctlExportsSaysTheSame) {
+  const std::vector<ScopeLimits> said = {
+      {{}, {.requests_per_minute = 1, .requests_per_day = 0}, ""},
+      {{LimitLevel::kEverywhere, "", LimitModels::kOne, R"(a "b\c". 模型)"},
+       {.input_tokens_per_minute = 7},
+       ""},
+      {{LimitLevel::kTier, "tier 1", LimitModels::kTogether, ""},
+       {.input_tokens_per_day = kUnlimited},
+       ""},
+      {{LimitLevel::kProject, "p.q:r-s", LimitModels::kEach, ""}, {.requests_per_minute = 4}, "t"},
+      {{LimitLevel::kProject, "p.q:r-s", LimitModels::kOne, "m"}, {.requests_per_minute = 5}, ""},
+      {{LimitLevel::kProject, "q", LimitModels::kOne, "m"}, {.requests_per_minute = 5}, ""},
+      {{LimitLevel::kProject, "~key_7", LimitModels::kEach, ""}, {}, "tier 1"}};
+  const auto back = ParseLimitScopes(cli::LimitsToml(said), "exported");
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(*back, said);
+  EXPECT_TRUE(ParseLimitScopes(cli::LimitsToml({}), "exported")->empty());
+}
+
+TEST(LimitsFile, NamesHaveBounds) {
+  EXPECT_THAT(Error("[tiers.\"\"]"), HasSubstr("file:1: a tier is named"));
+  EXPECT_THAT(Error("[tiers.\"a\\nb\"]"), HasSubstr("a tier is named"));
+  EXPECT_THAT(Error("[tiers." + std::string(129, 't') + "]"), HasSubstr("a tier is named"));
+  EXPECT_THAT(Error("[models.\"a\\nb\"]"), HasSubstr("a model is named"));
 }
 
 TEST(LimitsFile, EmptyFileSaysNothing) { EXPECT_TRUE(ParseLimits("", "file").ok()); }

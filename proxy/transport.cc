@@ -1,4 +1,4 @@
-#include "proxy/upstream_connection.h"
+#include "proxy/transport.h"
 
 #include <openssl/err.h>
 #include <sys/socket.h>
@@ -29,13 +29,13 @@ IoStatus TlsStatus(const SSL* ssl, int result) {
 
 }  // namespace
 
-IoStatus UpstreamConnection::Handshake() {
+IoStatus Transport::Handshake() {
   if (ssl_ == nullptr) return IoStatus::kDone;
   ERR_clear_error();
-  return OfTls(SSL_connect(ssl_.get()), 0).status;
+  return OfTls(SSL_do_handshake(ssl_.get()), 0).status;
 }
 
-IoResult UpstreamConnection::Read(char* to, std::size_t size) {
+IoResult Transport::Read(char* to, std::size_t size) {
   if (ssl_ == nullptr) return socket_.Read(to, size);
   ERR_clear_error();
   std::size_t bytes = 0;
@@ -43,14 +43,14 @@ IoResult UpstreamConnection::Read(char* to, std::size_t size) {
   return OfTls(result, bytes);
 }
 
-IoResult UpstreamConnection::OfTls(int result, std::size_t bytes) {
+IoResult Transport::OfTls(int result, std::size_t bytes) {
   if (result == 1) return {IoStatus::kDone, bytes};
   const IoStatus status = TlsStatus(ssl_.get(), result);
   socket_.Note(status);
   return {status, 0};
 }
 
-IoResult UpstreamConnection::Write(std::span<const iovec> parts) {
+IoResult Transport::Write(std::span<const iovec> parts) {
   if (ssl_ == nullptr) return socket_.Write(parts);
   // Head and body in one record and one send: copying 16 KiB is cheaper than another send.
   std::array<char, kRecordBytes> record;
@@ -64,11 +64,11 @@ IoResult UpstreamConnection::Write(std::span<const iovec> parts) {
   ERR_clear_error();
   std::size_t bytes = 0;
   const int result = SSL_write_ex(ssl_.get(), record.data(), size, &bytes);
-  OPENSSL_cleanse(record.data(), std::min<std::size_t>(size, 2048));  // the key stands in the head
+  OPENSSL_cleanse(record.data(), std::min<std::size_t>(size, 2048));  // a key may stand in the head
   return OfTls(result, bytes);
 }
 
-void UpstreamConnection::Arm(IoStatus want) {
+void Transport::Arm(IoStatus want) {
   if (want == IoStatus::kWantWrite) {
     socket_.ArmWrite();
   } else {
@@ -76,20 +76,38 @@ void UpstreamConnection::Arm(IoStatus want) {
   }
 }
 
-bool UpstreamConnection::Armed(IoStatus want) const {
+bool Transport::Armed(IoStatus want) const {
   return want == IoStatus::kWantWrite ? socket_.WriteArmed() : socket_.ReadArmed();
 }
 
-bool UpstreamConnection::Stale() {
+bool Transport::HasBytes() {
   char byte = 0;
   if (ssl_ != nullptr) {
     if (!socket_.MayBeReadable() && SSL_has_pending(ssl_.get()) == 0) return false;
-    // Session tickets may still come after an answer: OpenSSL has to look at them first.
-    return Read(&byte, 1).status != IoStatus::kWantRead;
+    // Session tickets and their like are no payload: OpenSSL has to look at them first.
+    ERR_clear_error();
+    std::size_t bytes = 0;
+    const int result = SSL_peek_ex(ssl_.get(), &byte, 1, &bytes);
+    return OfTls(result, bytes).status != IoStatus::kWantRead;
   }
   if (!socket_.MayBeReadable()) return false;
   const ssize_t n = ::recv(socket_.Descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   return !(n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK));
+}
+
+char Transport::PeekFirst() const {
+  char byte = 0;
+  const ssize_t n = ::recv(socket_.Descriptor(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 1 ? byte : '\0';
+}
+
+void Transport::EndWriting() {
+  // One try: who does not take it sees the end of the connection all the same.
+  if (ssl_ != nullptr && SSL_is_init_finished(ssl_.get()) == 1) {
+    ERR_clear_error();
+    SSL_shutdown(ssl_.get());
+  }
+  socket_.EndWriting();
 }
 
 }  // namespace keypool::proxy
