@@ -51,6 +51,7 @@ class ClientConnection {
   Interrupt Interrupted();
   // False when the descriptor could not be registered.
   bool IsOpen() const { return transport_.IsOpen(); }
+  bool OverTls() const { return transport_.ssl() != nullptr; }
 
   // Bytes that were read and not consumed. Views stay valid while they are pinned, or until the
   // next read.

@@ -67,7 +67,11 @@ class JsonWalk {
     void Escape(int code) {
       // What stands for no ASCII is in no name and no address.
       const char c = code >= 0 && code < 0x80 ? static_cast<char>(code) : '\xff';
-      Run(&c, &c + 1);
+      if (to.size() < bytes_max) {
+        to.push_back(c);
+      } else {
+        cut = true;
+      }
     }
     std::string& to;
     std::size_t bytes_max;

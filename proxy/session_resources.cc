@@ -263,7 +263,7 @@ void Session::ShowUploadUrls(Request& request, ClientHeadOptions* options) const
   request.public_base = config.public_base;
   if (request.public_base.empty()) {
     request.public_base =
-        AddressUsed(request.head, /*tls=*/false, config.trusted.Has(client_address_));
+        AddressUsed(request.head, client_.OverTls(), config.trusted.Has(client_address_));
   }
   request.upload_urls = {request.public_base, config.origin.authority, config.origin.prefix};
   options->upload_urls = &request.upload_urls;
