@@ -12,12 +12,12 @@
 #include <vector>
 
 #include "keyd/base/log.h"
-#include "proxy/digest_name.h"
 #include "proxy/field_names.h"
 #include "proxy/live_tunnel.h"
 #include "proxy/message_class.h"
 #include "proxy/refusals.h"
 #include "proxy/relay.h"
+#include "proxy/resource_names.h"
 #include "proxy/session.h"
 #include "proxy/session_request.h"
 #include "proxy/ws_frames.h"
@@ -78,7 +78,7 @@ AnswerFacts FactsOf(const LiveTunnel& tunnel) {
 std::vector<ResourceNote> HandlesIn(const LiveScan& answers) {
   std::vector<ResourceNote> notes;
   for (const std::string& handle : answers.handles()) {
-    notes.push_back({DigestName("live", handle), kHandleLifetime});
+    notes.push_back({LiveResource(handle), kHandleLifetime});
   }
   return notes;
 }
@@ -187,7 +187,7 @@ Task<Session::End> Session::AwaitSetup(Request& request, LiveTunnel& tunnel) {
   request.command.kind = Kind::kMetered;
   request.command.model = setup.Model();
   if (!setup.handle().empty()) {
-    request.command.resources.push_back(DigestName("live", setup.handle()));
+    request.command.resources.push_back(LiveResource(setup.handle()));
   }
   // The key of the upgrade is known to be bad before it was asked for anything.
   if (tunnel.upstream_close().has_value()) request.command.exclude_keys.push_back(request.key);

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "proxy/digest_name.h"
+#include "proxy/resource_names.h"
 #include "tests/unit/proxy/gzip.h"
 #include "tests/unit/proxy/ws_build.h"
 
@@ -168,8 +168,8 @@ TEST(LiveWatch, ExtensionsThatAreAgreedOn) {
   EXPECT_FALSE(HasMessageDeflate("x; permessage-deflate"));
 }
 
-TEST(DigestName, NamesThenTheStartOfTheSha256) {
-  EXPECT_EQ(DigestName("live", "abc"), "live/ba7816bf8f01cfea414140de5dae2223");
+TEST(LiveResource, IsNamedByTheStartOfTheSha256OfItsHandle) {
+  EXPECT_EQ(LiveResource("abc"), "live/ba7816bf8f01cfea414140de5dae2223");
 }
 
 }  // namespace
