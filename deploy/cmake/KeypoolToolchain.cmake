@@ -21,6 +21,32 @@ if(KEYPOOL_SANITIZE)
   endif()
 endif()
 
+# What makes a mistake with memory end the program rather than obey an attacker. tests/security/hardened_test.py looks
+# at the programs. A sanitizer does more, and does not get on with it.
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+include(CheckPIESupported)
+check_pie_supported()
+if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+  add_compile_options(-fcf-protection=full)
+endif()
+if(NOT KEYPOOL_SANITIZE AND NOT KEYPOOL_FUZZ)
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection)
+  add_link_options(LINKER:-z,relro LINKER:-z,now)
+  if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    add_link_options(LINKER:-z,shstk)
+  endif()
+  # It needs an optimiser: Debug has none.
+  include(CheckCXXSourceCompiles)
+  set(CMAKE_REQUIRED_FLAGS "-O2 -Werror -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3")
+  check_cxx_source_compiles("#include <cstring>\nint main() { return 0; }" KEYPOOL_FORTIFY_3)
+  unset(CMAKE_REQUIRED_FLAGS)
+  set(fortify 2)
+  if(KEYPOOL_FORTIFY_3)
+    set(fortify 3)
+  endif()
+  add_compile_options("$<$<CONFIG:Release>:-U_FORTIFY_SOURCE;-D_FORTIFY_SOURCE=${fortify}>")
+endif()
+
 find_program(KEYPOOL_CCACHE ccache)
 if(KEYPOOL_CCACHE)
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1
