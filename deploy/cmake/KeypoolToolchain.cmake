@@ -23,9 +23,10 @@ endif()
 
 # What makes a mistake with memory end the program rather than obey an attacker. tests/security/hardened_test.py looks
 # at the programs. A sanitizer does more, and does not get on with it.
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
-include(CheckPIESupported)
-check_pie_supported()
+# Not by CMAKE_POSITION_INDEPENDENT_CODE, which has libraries built for shared ones: all of them end in a program, and a
+# precompiled header serves only what is built as it was.
+add_compile_options(-fPIE)
+add_link_options(-pie)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   add_compile_options(-fcf-protection=full)
 endif()
