@@ -20,8 +20,8 @@ constexpr int kProjects = 20;
 constexpr int kPerMinute = 10;
 constexpr std::size_t kProxies = 4;
 constexpr int kClients = 64;  // of each proxy
-// A window of keyd's: a minute, and the time in which a granted request may still leave.
-constexpr double kWindowSeconds = 60.5;
+// A window of keyd's: a minute, and the time in which a granted request may still arrive.
+constexpr double kWindowSeconds = 60.6;
 
 // Long enough for a window to pass and the next one to be filled; KEYPOOL_FLEET_SECONDS for longer.
 int Seconds() {

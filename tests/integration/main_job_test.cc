@@ -12,6 +12,7 @@
 #include "tests/integration/harness/admin_calls.h"
 #include "tests/integration/harness/cluster.h"
 #include "tests/integration/harness/proc.h"
+#include "tests/integration/harness/programs.h"
 
 namespace keypool::itest {
 namespace {
@@ -122,7 +123,7 @@ TEST(MainJob, SocketAndFilesAreTheOwnersAlone) {
 TEST(MainJob, SecondKeydOnTheSameDataIsRefusedAndHarmsNothing) {
   auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
   const Finished second =
-      RunToEnd({.program = KEYPOOL_KEYD, .environment = {{"DATA_DIR", cluster->dir().path()}}});
+      RunToEnd({.program = Program("keyd"), .environment = {{"DATA_DIR", cluster->dir().path()}}});
   EXPECT_EQ(second.exit_code, kExitRefused);
   EXPECT_NE(second.err, "");
   EXPECT_EQ(Fetch(cluster->proxy_port(), GenerateContent()).status, 200);
@@ -212,7 +213,7 @@ TEST(EmptyPool, AnswersAndSaysWhatToDo) {
 
 TEST(WrongSettings, StopTheStartAndAreToldAllAtOnce) {
   TempDir dir;
-  const Finished proxy = RunToEnd({.program = KEYPOOL_PROXY,
+  const Finished proxy = RunToEnd({.program = Program("proxy"),
                                    .environment = {{"DATA_DIR", dir.path()},
                                                    {"HOST", "0.0.0.0"},
                                                    {"PORT", "70000"},
@@ -220,7 +221,7 @@ TEST(WrongSettings, StopTheStartAndAreToldAllAtOnce) {
   EXPECT_EQ(proxy.exit_code, kExitUsage);
   EXPECT_THAT(proxy.err, AllOf(HasSubstr("HOST"), HasSubstr("PORT"), HasSubstr("MAX_RETRIES")));
   const Finished keyd = RunToEnd(
-      {.program = KEYPOOL_KEYD,
+      {.program = Program("keyd"),
        .environment = {
            {"DATA_DIR", dir.path()}, {"DEFAULT_RPM_LIMIT", "-1"}, {"DEFAULT_RPD_LIMIT", "x"}}});
   EXPECT_EQ(keyd.exit_code, kExitUsage);

@@ -13,21 +13,19 @@
 #include "tests/fakes/gemini/digest.h"
 #include "tests/integration/harness/cluster.h"
 #include "tests/integration/harness/proc.h"
+#include "tests/integration/harness/programs.h"
 
 namespace keypool::itest {
 namespace {
 
 constexpr std::int64_t kMebibyte = 1024 * 1024;
 // A sanitizer's own memory says nothing, and what it slows down need not be long.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMeasured = false;
-constexpr std::int64_t kUploadBytes = 64 * kMebibyte;
-constexpr int kReaders = 10;
-#else
-constexpr bool kMeasured = true;
-constexpr std::int64_t kUploadBytes = 2048 * kMebibyte;
-constexpr int kReaders = 100;
-#endif
+struct Scale {
+  std::int64_t upload_bytes = 2048 * kMebibyte;
+  int readers = 100;
+};
+constexpr Scale kMeasured;
+constexpr Scale kSanitized{64 * kMebibyte, 10};
 constexpr std::int64_t kUploadGrowthMax = 16 * kMebibyte;
 constexpr std::size_t kAnswerBytes = 8 * kMebibyte;
 constexpr std::int64_t kReadersGrowthMax = 64 * kMebibyte;
@@ -43,11 +41,12 @@ class Memory : public testing::Test {
   void ExpectGrowthBelow(std::int64_t bound, std::int64_t now, const char* what) {
     std::printf("%s: resident memory of the proxy grew by %.1f MiB\n", what,
                 static_cast<double>(now - before_) / kMebibyte);
-    if (kMeasured) {
+    if (!ProgramsAreSanitized()) {
       EXPECT_LT(now - before_, bound);
     }
   }
 
+  const Scale scale_ = ProgramsAreSanitized() ? kSanitized : kMeasured;
   std::unique_ptr<Cluster> cluster_;
   std::int64_t before_ = 0;
 };
@@ -65,9 +64,9 @@ TEST_F(Memory, UploadOf2GibLeavesItAlone) {
   ASSERT_TRUE(connection.Send(absl::StrCat(
       "POST ", url.substr(url.find("/upload/")), " HTTP/1.1\r\nHost: localhost\r\n",
       "X-Goog-Upload-Command: upload, finalize\r\nX-Goog-Upload-Offset: 0\r\nContent-Length: ",
-      kUploadBytes, "\r\n\r\n")));
+      scale_.upload_bytes, "\r\n\r\n")));
   fake::Sha256 sum;
-  for (std::int64_t sent = 0; sent < kUploadBytes; sent += kMebibyte) {
+  for (std::int64_t sent = 0; sent < scale_.upload_bytes; sent += kMebibyte) {
     ASSERT_TRUE(connection.Send(block));
     sum.Add(block);
   }
@@ -81,7 +80,7 @@ TEST_F(Memory, UploadOf2GibLeavesItAlone) {
 TEST_F(Memory, SlowReadersKeepNoAnswersInIt) {
   const HttpRequest request{.target = absl::StrCat("/echo/bytes?framing=chunked&n=", kAnswerBytes)};
   std::vector<std::unique_ptr<RawConnection>> readers;
-  for (int i = 0; i < kReaders; ++i) {
+  for (int i = 0; i < scale_.readers; ++i) {
     readers.push_back(std::make_unique<RawConnection>(cluster_->proxy_port()));
     ASSERT_TRUE(readers.back()->Send(request));
   }

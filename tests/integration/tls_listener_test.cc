@@ -16,6 +16,7 @@
 #include "tests/integration/harness/certificate.h"
 #include "tests/integration/harness/cluster.h"
 #include "tests/integration/harness/proc.h"
+#include "tests/integration/harness/programs.h"
 #include "tests/integration/harness/tls_client.h"
 
 namespace keypool::itest {
@@ -231,7 +232,7 @@ TEST_F(TlsListener, IdleConnectionIsReadyForTheNextRequest) {
 // The proxy with these settings does not start, and says why.
 std::string Refused(const Settings& settings) {
   const TempDir dir;
-  ProcessOptions options{.program = KEYPOOL_PROXY};
+  ProcessOptions options{.program = Program("proxy")};
   options.environment = {{"PORT", "0"}, {"DATA_DIR", dir.path()}, {"TLS_PORT", "0"}};
   for (const auto& [name, value] : settings) options.environment[name] = value;
   const Finished finished = RunToEnd(options);

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "tests/integration/harness/programs.h"
 
 namespace keypool::itest {
 namespace {
@@ -104,7 +105,7 @@ absl::Status Cluster::StartKeyd() {
   for (const auto& [key, project] : options_.keys) {
     absl::StrAppend(&keys, keys.empty() ? "" : ",", key, "@", project);
   }
-  ProcessOptions process{.program = KEYPOOL_KEYD};
+  ProcessOptions process{.program = Program("keyd")};
   process.environment = Over({{"DATA_DIR", dir_.path()},
                               {"GEMINI_API_KEYS", keys},
                               {"DEFAULT_RPM_LIMIT", "1000000"},
@@ -124,7 +125,7 @@ void Cluster::KillKeyd() {
 }
 
 absl::Status Cluster::StartProxy() {
-  ProcessOptions process{.program = KEYPOOL_PROXY};
+  ProcessOptions process{.program = Program("proxy")};
   process.environment = Over({{"HOST", "127.0.0.1"},
                               {"PORT", "0"},
                               {"DATA_DIR", dir_.path()},
@@ -148,7 +149,7 @@ absl::Status Cluster::StartProxy() {
 }
 
 Finished Cluster::Poolctl(std::vector<std::string> args, std::string input) {
-  ProcessOptions process{.program = KEYPOOL_POOLCTL, .args = std::move(args)};
+  ProcessOptions process{.program = Program("poolctl"), .args = std::move(args)};
   process.input = std::move(input);
   process.environment = {{"DATA_DIR", dir_.path()}, {"KEYD_ADDRESS", keyd_address_}};
   return RunToEnd(process);
