@@ -73,6 +73,15 @@ ConfiguredLimits LimitsFor(const LimitRules& rules, const Limits& defaults,
           .tokens_day_source = SourceOf(said.input_tokens_per_day)};
 }
 
+bool NamesModel(const LimitRules& rules, std::string_view project, std::string_view model) {
+  if (rules.everywhere.models.contains(model)) return true;
+  const auto own = rules.projects.find(project);
+  if (own == rules.projects.end()) return false;
+  if (own->second.own.models.contains(model)) return true;
+  const auto tier = rules.tiers.find(own->second.tier);
+  return tier != rules.tiers.end() && tier->second.models.contains(model);
+}
+
 std::optional<Limits> LimitsTogether(const LimitRules& rules, std::string_view project) {
   const auto own = rules.projects.find(project);
   if (own == rules.projects.end()) return std::nullopt;

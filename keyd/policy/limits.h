@@ -63,6 +63,10 @@ struct ConfiguredLimits {
 ConfiguredLimits LimitsFor(const LimitRules& rules, const Limits& defaults,
                            std::string_view project, std::string_view model);
 
+// Whether the operator says something of the model by its name: of that project, its tier, or
+// everywhere.
+bool NamesModel(const LimitRules& rules, std::string_view project, std::string_view model);
+
 // Of the project over all its models: the project's word, else its tier's. Nothing when neither
 // says any.
 std::optional<Limits> LimitsTogether(const LimitRules& rules, std::string_view project);

@@ -65,7 +65,9 @@ void Pool::State::NoteCooldown(const Verdict& verdict, const Subject& subject,
 
 void Pool::State::NoteAlias(const Bucket& bucket, const Moment& m) {
   PoolEvent event = About(EventKind::kLimitLearned, bucket);
-  event.text = absl::StrCat("Google counts it as model ", bucket.alias()->model);
+  const LearnedAlias& alias = *bucket.alias();
+  event.text = absl::StrCat(
+      alias.by_answer ? "Google serves it as model " : "Google counts it as model ", alias.model);
   events.Add(std::move(event), m.wall);
 }
 

@@ -35,6 +35,7 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
     if (ended->lease.charge) state.SettleTokens(command, verdict, ended->lease, m, mutations);
     Bucket* blamed = state.BucketToBlame(command, bucket, m, mutations);
     state.ApplyVerdict(verdict, {ended->lease.key, blamed, &ended->lease}, m, mutations);
+    state.LearnServedModel(command, bucket->project(), m, mutations);
   } else if (ended->lease.charge) {
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
     state.PutCounted(bucket, m);

@@ -135,6 +135,12 @@ struct Pool::State {
   // model. Remembers that.
   Bucket* BucketToBlame(const ReportCommand& command, Bucket* bucket, const Moment& m,
                         Mutations* mutations);
+  // An answer names the model that has served.
+  void LearnServedModel(const ReportCommand& command, Project* project, const Moment& m,
+                        Mutations* mutations);
+  void LearnAlias(Model* asked, LearnedAlias alias, Project* project, const Moment& m,
+                  Mutations* mutations);
+  void CountsForItself(Model* model, Project* project, const Moment& m, Mutations* mutations);
   Bucket* BucketOf(Model& model, Project* project, const Moment& m);
   void ForgetAlias(Model* model, const Moment& m, Mutations* mutations);
   void NoteAlias(const Bucket& bucket, const Moment& m);

@@ -24,7 +24,7 @@ namespace keypool::policy {
 struct PoolConfig {
   Limits default_limits;
   LimitRules limits;  // over the defaults; what was said at run time is over these
-  // A request may leave this long after its grant; minute windows are charged this much longer, so
+  // A request may arrive this long after its grant; minute windows are charged this much longer, so
   // that what Google sees stays inside the limit too.
   absl::Duration send_by = absl::Milliseconds(500);
   // An open lease without a report expires after this; it stays counted.
@@ -73,10 +73,12 @@ struct LearnedLimit {
   absl::Time at;  // when it was last told
 };
 
-// Another model, under whose name Google counts this one.
+// The model under whose name Google counts this one; its own, when that was told against a guess.
 struct LearnedAlias {
   std::string model;
   absl::Time at;  // when it was last told
+  // By "modelVersion" of an answer: less sure than by "quotaDimensions.model" of a 429.
+  bool by_answer = false;
 };
 
 // Quota state of one (project, model) as the store has it. It never says less than what was

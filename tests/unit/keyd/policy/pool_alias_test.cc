@@ -20,6 +20,13 @@ class Alias : public PoolTest {
     report.facts.violations[0].model = named;
     Apply(report);
   }
+  // An answer to a request for `asked` that says that `model` gave it.
+  void Served(const Grant& grant, const std::string& asked, const std::string& model) {
+    ReportCommand report = ReportOf(grant, Status(200));
+    report.model = asked;
+    report.model_version = model;
+    Apply(report);
+  }
   std::int64_t UsedToday(KeyId key, std::string_view model) const {
     return Bucket(key, model).per_day.used;
   }
@@ -95,6 +102,73 @@ TEST_F(Alias, TheNameWithItsCollectionInFrontIsTheSame) {
   const KeyId key = Add("secret-a", "a");
   Told(Granted(Metered(kAsked)), kAsked, "models/gemini-flash-latest");
   EXPECT_EQ(Bucket(key, kAsked).state, BucketState::kCooling);
+}
+
+TEST_F(Alias, OfANameForTheLatestIsWhatServesIt) {
+  const KeyId key = Add("secret-a", "a");
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Granted(Metered(kAsked));
+  EXPECT_EQ(UsedToday(key, kCounted), 1);
+  EXPECT_EQ(UsedToday(key, kAsked), 1);
+  Start();
+  Advance(absl::Minutes(2));
+  Granted(Metered(kAsked));
+  EXPECT_EQ(UsedToday(key, kCounted), 2);
+}
+
+TEST_F(Alias, OfANameForTheLatestFollowsIt) {
+  const KeyId key = Add("secret-a", "a");
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Served(Granted(Metered(kAsked)), kAsked, "gemini-3-flash");
+  Granted(Metered(kAsked));
+  EXPECT_EQ(UsedToday(key, "gemini-3-flash"), 1);
+}
+
+TEST_F(Alias, OfOtherNamesIsNotLearnedFromWhatServesThem) {
+  const KeyId key = Add("secret-a", "a");
+  Served(Granted(Metered(kCounted)), kCounted, "gemini-2.5-flash-001");
+  Granted(Metered(kCounted));
+  EXPECT_EQ(UsedToday(key, kCounted), 2);
+}
+
+TEST_F(Alias, WhatA429SaysIsOverWhatServes) {
+  const KeyId key = Add("secret-a", "a");
+  Told(Granted(Metered(kAsked)), kAsked, "gemini-flash-lite");
+  Advance(absl::Minutes(2));
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Granted(Metered(kAsked));
+  EXPECT_EQ(UsedToday(key, "gemini-flash-lite"), 2);
+  EXPECT_EQ(UsedToday(key, kCounted), 0);
+}
+
+TEST_F(Alias, A429ThatNamesTheLatestItselfIsRememberedToo) {
+  const KeyId key = Add("secret-a", "a");
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Told(Granted(Metered(kAsked)), kAsked, kAsked);
+  Advance(absl::Minutes(2));
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Start();
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  EXPECT_EQ(UsedToday(key, kAsked), 3);
+  EXPECT_EQ(UsedToday(key, kCounted), 1);
+}
+
+TEST_F(Alias, ANameWithALimitOfItsOwnIsCountedByItself) {
+  config.limits.everywhere.models[kAsked].requests_per_minute = 5;
+  Start();
+  const KeyId key = Add("secret-a", "a");
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Granted(Metered(kAsked));
+  EXPECT_EQ(UsedToday(key, kAsked), 2);
+}
+
+TEST_F(Alias, OfTheModelThatServesIsTakenInstead) {
+  const KeyId key = Add("secret-a", "a");
+  Told(Granted(Metered(kCounted)), kCounted, "gemini-flash");
+  Advance(absl::Minutes(2));
+  Served(Granted(Metered(kAsked)), kAsked, kCounted);
+  Granted(Metered(kAsked));
+  EXPECT_EQ(UsedToday(key, "gemini-flash"), 1);
 }
 
 TEST_F(Alias, UnmeteredCallsHaveNone) {
