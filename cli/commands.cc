@@ -110,6 +110,15 @@ ExitCode Reset(const Options& options, client::AdminClient& keyd, Console& conso
   return kDone;
 }
 
+ExitCode RotateMasterKey(client::AdminClient& keyd, Console& console) {
+  const auto rotated =
+      Await<RotatedMasterKey>([&](auto done) { keyd.RotateMasterKey(std::move(done)); });
+  if (!rotated.ok()) return ReportError(rotated.status(), console);
+  console.Out(absl::StrCat("sealed ", rotated->secrets, rotated->secrets == 1 ? " key" : " keys",
+                           " with the master key in ", Harmless(rotated->place), "\n"));
+  return kDone;
+}
+
 }  // namespace
 
 ExitCode ReportError(const absl::Status& status, Console& console) {
@@ -148,6 +157,8 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return RunEvents(options, keyd, console, clock, zone);
     case Command::kLimits:
       return RunLimits(options, keyd, console);
+    case Command::kRotateMasterKey:
+      return RotateMasterKey(keyd, console);
   }
   return kUsage;
 }

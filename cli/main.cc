@@ -3,11 +3,13 @@
 #include "cli/console.h"
 #include "cli/options.h"
 #include "keyd/base/clock.h"
+#include "keyd/base/process_secrets.h"
 #include "keyd/base/settings.h"
 #include "keyd/client/admin_client.h"
 
 int main(int argc, char** argv) {
   using namespace keypool;
+  RefuseDumps();
   const Settings::Environment environment = Settings::ProcessEnvironment();
   const auto is_set = [&environment](const char* name, std::string_view value = "") {
     const auto it = environment.find(name);

@@ -35,6 +35,13 @@ constexpr char kDisableExamples[] =
 constexpr char kEnableExamples[] =
     "Example:\n"
     "  poolctl enable key_3\n";
+constexpr char kRotateExamples[] =
+    "Example:\n"
+    "  poolctl rotate-master-key\n"
+    "Without MASTER_KEY_FILE keyd makes the new key itself. With it, put the new key (openssl "
+    "rand\n"
+    "-hex 32) in a line before the present one first; when the command is done, the old line can\n"
+    "go. Requests go on meanwhile.\n";
 constexpr char kResetExamples[] =
     "Examples:\n"
     "  poolctl reset key_3                        the quota of the project that owns key_3\n"
@@ -207,10 +214,12 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   DeclareUsage(settings, o, texts);
   DeclareQuestions(settings, o, texts);
   DeclareLimits(settings, o, &texts->limits);
+  settings.AddCommand("rotate-master-key", "Seals the keys on keyd's disk with another master key.",
+                      kRotateExamples);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 10> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 11> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
@@ -221,6 +230,7 @@ Command CommandOf(std::string_view name) {
       {"explain", Command::kExplain},
       {"events", Command::kEvents},
       {"limits", Command::kLimits},
+      {"rotate-master-key", Command::kRotateMasterKey},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

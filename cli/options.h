@@ -22,7 +22,8 @@ enum class Command {
   kUsage,
   kExplain,
   kEvents,
-  kLimits
+  kLimits,
+  kRotateMasterKey
 };
 enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
 

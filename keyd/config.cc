@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -15,6 +16,8 @@ namespace keypool {
 namespace {
 
 constexpr char kQuotaZone[] = "America/Los_Angeles";
+// What leaves in time is counted by Google a little later, and not by the same little each time.
+constexpr absl::Duration kOnTheWay = absl::Milliseconds(100);
 
 absl::Status OneOf(std::string_view name, const std::string& value,
                    std::initializer_list<std::string_view> allowed) {
@@ -61,6 +64,17 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
                           "where project is the Google Cloud project that owns the key.");
   settings->AddText("GEMINI_API_KEYS_FILE", &config->api_keys_file,
                     "File of API keys to import, written the same way; # begins a comment.");
+  const auto credentials = environment.find("CREDENTIALS_DIRECTORY");
+  if (credentials != environment.end() && HasMasterKeyCredential(credentials->second)) {
+    config->credentials_directory = credentials->second;
+  }
+  settings->AddSecretText("MASTER_KEY", &config->master_key,
+                          "Seals the API keys in DATA_DIR: 64 hexadecimal digits, as `openssl rand "
+                          "-hex 32` makes them. Better in a file.");
+  settings->AddText("MASTER_KEY_FILE", &config->master_key_file,
+                    "File of the master key. Without it, MASTER_KEY and a systemd credential "
+                    "keyd-master-key, keyd makes master.key in DATA_DIR. A second key in the file "
+                    "opens what was sealed before.");
   settings->AddInt("DEFAULT_RPM_LIMIT", &config->default_rpm_limit, {1, kLimitMax},
                    "Requests a minute, for a project and a model whose limit is not known.");
   settings->AddInt("DEFAULT_RPD_LIMIT", &config->default_rpd_limit, {1, kLimitMax},
@@ -79,7 +93,7 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
                        "A lease without a report for this long counts as used.");
   settings->AddSeconds("SEND_BY_SECONDS", &config->send_by, {0.05, 30},
                        "A granted request must leave the proxy within this time. Quota windows are "
-                       "kept this much longer than a minute.");
+                       "kept this and 0.1 s longer than a minute.");
   settings->AddText("LOG_LEVEL", &config->log_level, "DEBUG, INFO, WARNING or ERROR.");
   DeclareChecks(config, settings);
 }
@@ -111,7 +125,7 @@ absl::StatusOr<engine::Options> EngineOptions(const Config& config) {
   absl::StatusOr<policy::LimitRules> limits = ReadLimitsFile(config.limits_file);
   if (!limits.ok()) return limits.status();
   options.pool.limits = *std::move(limits);
-  options.pool.send_by = config.send_by;
+  options.pool.send_by = config.send_by + kOnTheWay;
   options.pool.lease_time_to_live = config.lease_time_to_live;
   if (!absl::LoadTimeZone(kQuotaZone, &options.pool.pacific)) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -120,6 +134,15 @@ absl::StatusOr<engine::Options> EngineOptions(const Config& config) {
         "Install the package tzdata, or let TZDIR name the directory of the zone files"));
   }
   return options;
+}
+
+MasterKeyPlaces PlacesOfMasterKey(const Config& config) {
+  MasterKeyPlaces places;
+  places.file = config.master_key_file;
+  if (!config.master_key.empty()) places.text = std::make_shared<const Secret>(config.master_key);
+  places.credentials_directory = config.credentials_directory;
+  places.data_dir = config.data_dir;
+  return places;
 }
 
 }  // namespace keypool

@@ -10,6 +10,7 @@
 #include "keyd/base/log.h"
 #include "keyd/base/settings.h"
 #include "keyd/engine/engine.h"
+#include "keyd/master_key.h"
 #include "keyd/rpc/server.h"
 
 namespace keypool {
@@ -25,6 +26,9 @@ struct Config {
   std::string api_keys;  // secret
   std::string api_keys_file;
   std::string limits_file;
+  std::string master_key;  // secret
+  std::string master_key_file;
+  std::string credentials_directory;  // empty, or it has the credential keyd-master-key
   std::string log_level = "INFO";
   absl::Duration lease_time_to_live = absl::Minutes(10);
   absl::Duration send_by = absl::Milliseconds(500);
@@ -41,5 +45,6 @@ rpc::ServerOptions ServerOptions(const Config& config);
 // Errors: FAILED_PRECONDITION (this machine does not know the time zone of Google's quota day; the
 // fix is named), those of ReadLimitsFile.
 absl::StatusOr<engine::Options> EngineOptions(const Config& config);
+MasterKeyPlaces PlacesOfMasterKey(const Config& config);
 
 }  // namespace keypool

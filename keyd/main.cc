@@ -11,12 +11,14 @@
 #include "absl/strings/str_cat.h"
 #include "keyd/base/clock.h"
 #include "keyd/base/log.h"
+#include "keyd/base/process_secrets.h"
 #include "keyd/base/settings.h"
 #include "keyd/base/status.h"
 #include "keyd/base/version.h"
 #include "keyd/config.h"
 #include "keyd/engine/engine.h"
 #include "keyd/import.h"
+#include "keyd/master_key.h"
 #include "keyd/rpc/advice.h"
 #include "keyd/rpc/server.h"
 #include "keyd/rpc/socket_path.h"
@@ -31,12 +33,14 @@ absl::StatusOr<ImportList> ReadKeys(const Config& config) {
   absl::StatusOr<std::string> file = ReadKeysFile(config.api_keys_file, &notes);
   if (!file.ok()) return file.status();
   absl::StatusOr<ImportList> list = ParseKeys(config.api_keys, *file);
+  Wipe(&*file);
   if (!list.ok()) return list.status();
   list->notes.insert(list->notes.begin(), notes.begin(), notes.end());
   return list;
 }
 
-absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const Config& config) {
+absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const Config& config,
+                                                        MasterKeys* master_keys) {
   std::error_code error;
   std::filesystem::create_directories(config.data_dir, error);
   if (error) {
@@ -45,7 +49,8 @@ absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const Config& config) {
   }
   if (config.store == "memory") return std::make_unique<store::MemStore>();
   absl::StatusOr<std::unique_ptr<store::SqliteStore>> file =
-      store::SqliteStore::Open(absl::StrCat(config.data_dir, "/keyd.db"));
+      store::SqliteStore::Open(absl::StrCat(config.data_dir, "/keyd.db"),
+                               [&](std::string_view id) { return master_keys->For(id); });
   if (!file.ok()) return file.status();
   return *std::move(file);
 }
@@ -75,19 +80,22 @@ void TellStart(const Config& config, const PoolSummary& summary) {
 }
 
 // Returns after SIGTERM or SIGINT and a clean end. `stop_signals` are blocked in every thread.
-absl::Status Serve(const Config& config, const engine::Options& options, ImportList keys,
-                   const sigset_t& stop_signals) {
-  const absl::StatusOr<std::unique_ptr<store::Store>> store = OpenStore(config);
+absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::Options& options,
+                   ImportList keys, const sigset_t& stop_signals) {
+  const absl::StatusOr<std::unique_ptr<store::Store>> store = OpenStore(config, master_keys);
   if (!store.ok()) return store.status();
   const auto engine = engine::Engine::Start(options, SystemClock(), **store);
   if (!engine.ok()) return engine.status();
+  KP_RETURN_IF_ERROR(master_keys->Settle());
   (*engine)->OnUnhealthy([](const absl::Status& why) {
     log::Error("unhealthy", {{"error", ToStd(why.message())}});
   });
   KP_RETURN_IF_ERROR(Import(std::exchange(keys, {}), engine->get()));
   const absl::StatusOr<PoolSummary> summary = AskSummary(engine->get());
   if (!summary.ok()) return summary.status();
-  const auto server = rpc::Server::Start(ServerOptions(config), engine->get());
+  rpc::ServerOptions server_options = ServerOptions(config);
+  server_options.rotate_master_key = [&] { return master_keys->Rotate(store->get()); };
+  const auto server = rpc::Server::Start(server_options, engine->get());
   if (!server.ok()) return server.status();
   TellStart(config, *summary);
 
@@ -111,8 +119,9 @@ int Main(int argc, char** argv) {
   pthread_sigmask(SIG_BLOCK, &stop_signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
 
+  RefuseDumps();
   Config config;
-  const Settings::Environment environment = Settings::ProcessEnvironment();
+  Settings::Environment environment = Settings::ProcessEnvironment();
   Settings settings("keyd", "Holds a pool of Gemini API keys and lends them to proxies.");
   settings.RefuseArguments("keyd takes no arguments; add a key with `poolctl add`.");
   Declare(&config, environment, &settings);
@@ -121,13 +130,18 @@ int Main(int argc, char** argv) {
   absl::StatusOr<ImportList> keys;
   settings.AddCheck([&] { return (keys = ReadKeys(config)).status(); });
   const Settings::Parsed parsed = settings.Parse(argc, argv, environment);
+  WipeEnvironment("GEMINI_API_KEYS", &environment);
+  WipeEnvironment("MASTER_KEY", &environment);
+  Wipe(&config.api_keys);
+  MasterKeys master_keys(PlacesOfMasterKey(config));
+  Wipe(&config.master_key);
   std::fputs(parsed.out.c_str(), stdout);
   std::fputs(parsed.err.c_str(), stderr);
   if (parsed.next == Settings::Next::kExit || !options.ok() || !keys.ok()) return parsed.exit_code;
 
   const rpc::PrivateUmask umask;
   log::Start(LogLevel(config));
-  const absl::Status status = Serve(config, *options, *std::move(keys), stop_signals);
+  const absl::Status status = Serve(config, &master_keys, *options, *std::move(keys), stop_signals);
   log::Flush();
   if (status.ok()) return 0;
   std::fprintf(stderr, "keyd: %s\n", std::string(status.message()).c_str());

@@ -8,6 +8,7 @@
 
 #include "keyd/base/clock.h"
 #include "keyd/base/log.h"
+#include "keyd/base/process_secrets.h"
 #include "keyd/base/settings.h"
 #include "proxy/config.h"
 #include "proxy/server.h"
@@ -25,6 +26,7 @@ void RaiseDescriptorLimit() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keypool::RefuseDumps();
   keypool::proxy::ProxyConfig config;
   keypool::Settings settings(
       "proxy", "Passes Gemini API requests on, each with a key of the pool that keyd looks after.");

@@ -36,6 +36,12 @@ struct ResetCommand {
   std::optional<KeyId> key;  // none: every project
 };
 
+// What a rotation of the master key has done.
+struct RotatedMasterKey {
+  std::int64_t secrets = 0;  // that were sealed
+  std::string place;         // where the key is that seals now
+};
+
 // Where a limit comes from.
 enum class LimitSource { kDefault, kConfigured, kLearned };
 // As it stands in JSON.

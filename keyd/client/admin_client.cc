@@ -96,6 +96,15 @@ class Admin final : public AdminClient {
     Start(Encoded<v1::ListLimitsRequest>(query), &v1::Admin::Stub::PrepareAsyncListLimits,
           Decoding<v1::ListLimitsResponse>(std::move(done)));
   }
+  void RotateMasterKey(Done<RotatedMasterKey> done) override {
+    Start<v1::RotateMasterKeyRequest, v1::RotateMasterKeyResponse>(
+        {}, &v1::Admin::Stub::PrepareAsyncRotateMasterKey,
+        [done = std::move(done)](absl::StatusOr<const v1::RotateMasterKeyResponse*> response) {
+          if (!response.ok()) return done(response.status());
+          done(RotatedMasterKey{static_cast<std::int64_t>((*response)->secrets()),
+                                (*response)->place()});
+        });
+  }
   void Usage(UsageQuery query, Done<UsagePage> done) override {
     Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,
           Decoding<v1::UsageResponse>(std::move(done)));

@@ -43,6 +43,7 @@ class AdminClient {
   virtual void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) = 0;
   virtual void ImportLimits(ImportLimitsText text, Done<ImportedLimits> done) = 0;
   virtual void ListLimits(LimitsQuery query, Done<LimitsPage> done) = 0;
+  virtual void RotateMasterKey(Done<RotatedMasterKey> done) = 0;
 
   // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
   // OK) or the stream ends.

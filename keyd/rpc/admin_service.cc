@@ -81,6 +81,7 @@ void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
   ServeWatch(queue);
   ServeQuestions(queue);
   ServeLimits(queue);
+  ServeMasterKey(queue);
 }
 
 void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {

@@ -3,11 +3,14 @@
 
 #include <grpcpp/completion_queue.h>
 
+#include <atomic>
+#include <thread>
 #include <utility>
 
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/calls.h"
 #include "keyd/rpc/limits_text.h"
+#include "keyd/rpc/master_key_rotation.h"
 #include "keyd/rpc/unary_call.h"
 #include "keyd/rpc/watch_call.h"
 #include "keypool/v1/admin.grpc.pb.h"
@@ -17,8 +20,14 @@ namespace keypool::rpc {
 class AdminService {
  public:
   // Everything must outlive it; it must outlive the server.
-  AdminService(engine::Engine* engine, ParseLimitsText parse_limits, Calls* calls)
-      : engine_(engine), parse_limits_(std::move(parse_limits)), calls_(calls) {}
+  AdminService(engine::Engine* engine, ParseLimitsText parse_limits,
+               MasterKeyRotation rotate_master_key, Calls* calls)
+      : engine_(engine),
+        parse_limits_(std::move(parse_limits)),
+        rotate_master_key_now_(std::move(rotate_master_key)),
+        calls_(calls) {}
+  // Waits for a rotation under way.
+  ~AdminService();
 
   grpc::Service* service() { return &service_; }
   // After the server was built.
@@ -39,6 +48,7 @@ class AdminService {
   using UnsetLimitsCall = UnaryCall<v1::UnsetLimitsRequest, v1::ScopeLimits>;
   using ImportLimitsCall = UnaryCall<v1::ImportLimitsRequest, v1::ImportLimitsResponse>;
   using ListLimitsCall = UnaryCall<v1::ListLimitsRequest, v1::ListLimitsResponse>;
+  using RotateMasterKeyCall = UnaryCall<v1::RotateMasterKeyRequest, v1::RotateMasterKeyResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
@@ -46,6 +56,7 @@ class AdminService {
   void ServeWatch(grpc::ServerCompletionQueue* queue);
   void ServeQuestions(grpc::ServerCompletionQueue* queue);
   void ServeLimits(grpc::ServerCompletionQueue* queue);
+  void ServeMasterKey(grpc::ServerCompletionQueue* queue);
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -62,9 +73,11 @@ class AdminService {
   void UnsetLimits(UnsetLimitsCall* call);
   void ImportLimits(ImportLimitsCall* call);
   void ListLimits(ListLimitsCall* call);
+  void RotateMasterKey(RotateMasterKeyCall* call);
 
   engine::Engine* const engine_;
   const ParseLimitsText parse_limits_;
+  const MasterKeyRotation rotate_master_key_now_;
   Calls* const calls_;
   v1::Admin::AsyncService service_;
   StatusCall::Method status_;
@@ -82,6 +95,9 @@ class AdminService {
   UnsetLimitsCall::Method unset_limits_;
   ImportLimitsCall::Method import_limits_;
   ListLimitsCall::Method list_limits_;
+  RotateMasterKeyCall::Method rotate_master_key_;
+  std::atomic<bool> rotating_ = false;
+  std::thread rotation_;  // touched by the thread of the queue that takes the call
 };
 
 }  // namespace keypool::rpc

@@ -40,7 +40,7 @@ class GrpcServer final : public Server {
   GrpcServer(engine::Engine* engine, const wire::GrantTerms& terms, const ServerOptions& options)
       : drain_max_(options.drain_max),
         lease_(engine, terms, &calls_),
-        admin_(engine, options.parse_limits, &calls_),
+        admin_(engine, options.parse_limits, options.rotate_master_key, &calls_),
         health_(engine, &calls_) {}
   ~GrpcServer() override { Stop(); }
 

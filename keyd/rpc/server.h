@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/limits_text.h"
+#include "keyd/rpc/master_key_rotation.h"
 
 namespace keypool::rpc {
 
@@ -21,7 +22,8 @@ struct ServerOptions {
   int threads = 1;
   // How long Stop waits for what is under way before it cancels it.
   absl::Duration drain_max = absl::Seconds(5);
-  ParseLimitsText parse_limits = {};  // for ImportLimits, which is UNIMPLEMENTED without it
+  ParseLimitsText parse_limits = {};         // for ImportLimits, which is UNIMPLEMENTED without it
+  MasterKeyRotation rotate_master_key = {};  // the same
 };
 
 class Server {

@@ -59,7 +59,8 @@ enum : std::uint8_t {
   kLearnedTokensDayAt = 19,
   kAlias = 20,
   kAliasAt = 21,
-  kLastKnown = kAliasAt,
+  kAliasByAnswer = 22,
+  kLastKnown = kAliasByAnswer,
 };
 }
 namespace pool_tag {
@@ -168,16 +169,26 @@ std::string NameOf(const BucketName& row) {
                       absl::CHexEscape(row.model), ")");
 }
 
+std::string SealedFor(KeyId row) { return absl::StrCat("keys ", row.value()); }
+
+SecretPtr OpenSecret(std::string_view sealed, KeyId row, const Sealer& sealer,
+                     absl::Status* status) {
+  absl::StatusOr<Secret> secret = sealer.Open(sealed, SealedFor(row));
+  if (secret.ok()) return std::make_shared<const Secret>(*std::move(secret));
+  *status = secret.status();
+  return nullptr;
+}
+
 absl::Status Misfiled() { return absl::DataLossError("the record belongs to another row"); }
 
 }  // namespace
 
-void EncodeKey(const KeyRecord& record, std::string* out) {
+void EncodeKey(const KeyRecord& record, const Sealer& sealer, std::string* out) {
   KP_ASSERT(record.secret != nullptr);
-  FieldWriter fields(kRecordVersion, out);
+  FieldWriter fields(kKeyRecordVersion, out);
   fields.Int(key_tag::kId, static_cast<std::int64_t>(record.id.value()));
   fields.Bytes(key_tag::kProject, record.project.value());
-  fields.Bytes(key_tag::kSecret, record.secret->Reveal());
+  fields.Bytes(key_tag::kSecret, sealer.Seal(record.secret->Reveal(), SealedFor(record.id)));
   fields.Int(key_tag::kActive, record.active ? 1 : 0);
   fields.Bytes(key_tag::kDisabledReason, record.disabled_reason);
   fields.Time(key_tag::kDisabledAt, record.disabled_at);
@@ -208,6 +219,7 @@ void EncodeBucket(const BucketRecord& record, std::string* out) {
   if (record.alias) {
     fields.Bytes(bucket_tag::kAlias, record.alias->model);
     fields.Time(bucket_tag::kAliasAt, record.alias->at);
+    if (record.alias->by_answer) fields.Int(bucket_tag::kAliasByAnswer, 1);
   }
   fields.Finish();
 }
@@ -225,9 +237,15 @@ void EncodeRemovedKey(const RemovedKeyRecord& record, std::string* out) {
   fields.Finish();
 }
 
-absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes) {
+bool SecretIsPlain(std::string_view bytes) {
+  return !bytes.empty() && static_cast<std::uint8_t>(bytes[0]) < kKeyRecordVersion;
+}
+
+absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes, const Sealer& sealer) {
   KeyRecord record;
-  const auto read = [&record](const Field& field) {
+  const bool plain = SecretIsPlain(bytes);
+  absl::Status opened;
+  const auto read = [&](const Field& field) {
     switch (field.tag) {
       case key_tag::kId:
         return Put(field, &record.id);
@@ -235,7 +253,8 @@ absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes) {
         record.project = ProjectId{std::string(field.value)};
         return true;
       case key_tag::kSecret:
-        record.secret = std::make_shared<const Secret>(field.value);
+        record.secret = plain ? std::make_shared<const Secret>(field.value)
+                              : OpenSecret(field.value, row, sealer, &opened);
         return true;
       case key_tag::kActive:
         return Put(field, &record.active);
@@ -251,8 +270,9 @@ absl::StatusOr<KeyRecord> DecodeKey(KeyId row, std::string_view bytes) {
     return false;  // tag 0
   };
   absl::Status status =
-      ReadFields(bytes, kRecordVersion, key_tag::kLastRequired, key_tag::kLastKnown, read);
+      ReadFields(bytes, kKeyRecordVersion, key_tag::kLastRequired, key_tag::kLastKnown, read);
   if (status.ok() && record.id != row) status = Misfiled();
+  if (status.ok()) status = opened;
   if (!status.ok()) return Annotate(status, "table keys, row " + ToString(row));
   return record;
 }
@@ -290,6 +310,8 @@ absl::StatusOr<BucketRecord> DecodeBucket(const BucketName& row, std::string_vie
         return Put(field, &record.alias.emplace().model);
       case bucket_tag::kAliasAt:
         return record.alias && Put(field, &record.alias->at);
+      case bucket_tag::kAliasByAnswer:
+        return record.alias && Put(field, &record.alias->by_answer);
     }
     return PutTokens(field, &record);
   };

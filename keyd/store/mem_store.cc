@@ -32,6 +32,10 @@ void MemStore::Commit(Epoch epoch, policy::Mutations batch, Durability durabilit
   writer_.Enqueue({epoch, std::move(batch), durability, std::move(done)});
 }
 
+absl::StatusOr<std::int64_t> MemStore::Reseal(std::shared_ptr<const Sealer>) {
+  return absl::FailedPreconditionError("STORE=memory keeps no secret at rest");
+}
+
 policy::Snapshot MemStore::BeginReign() {
   policy::Snapshot snapshot;
   snapshot.epoch = Epoch{++epoch_};

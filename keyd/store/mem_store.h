@@ -17,6 +17,7 @@ class MemStore final : public Store {
 
   absl::StatusOr<policy::Snapshot> Load() override;
   void Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) override;
+  absl::StatusOr<std::int64_t> Reseal(std::shared_ptr<const Sealer> sealer) override;
 
  private:
   std::vector<absl::Status> Write(std::span<const QueuedCommit> group);

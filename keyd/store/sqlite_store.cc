@@ -8,7 +8,8 @@
 
 namespace keypool::store {
 
-absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& path) {
+absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string& path,
+                                                               const SealerSource& sealer) {
   KP_RETURN_IF_ERROR(MakeStoreDirectory(path));
   absl::StatusOr<StoreLock> lock = StoreLock::Take(path);
   if (!lock.ok()) return lock.status();
@@ -18,6 +19,11 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::Open(const std::string
   auto db = std::make_unique<SqliteDb>(*std::move(opened));
   absl::StatusOr<std::unique_ptr<SqliteTables>> tables = SqliteTables::Open(*db);
   if (!tables.ok()) return Annotate(tables.status(), absl::StrCat("store '", path, "'"));
+  const absl::StatusOr<SqliteTables::Seal> seal = (*tables)->ReadSeal();
+  if (!seal.ok()) return Annotate(seal.status(), absl::StrCat("store '", path, "'"));
+  absl::StatusOr<std::shared_ptr<const Sealer>> keys = sealer(seal->master_key_id);
+  if (!keys.ok()) return keys.status();
+  (*tables)->Use(*std::move(keys));
   return std::unique_ptr<SqliteStore>(
       new SqliteStore(path, *std::move(lock), std::move(db), *std::move(tables)));
 }
@@ -41,10 +47,18 @@ void SqliteStore::Commit(Epoch epoch, policy::Mutations batch, Durability durabi
   writer_.Enqueue({epoch, std::move(batch), durability, std::move(done)});
 }
 
+absl::StatusOr<std::int64_t> SqliteStore::Reseal(std::shared_ptr<const Sealer> sealer) {
+  absl::StatusOr<std::int64_t> count = absl::UnknownError("not run");
+  writer_.RunInOrder([&] { count = ResealNow(std::move(sealer)); });
+  if (!count.ok()) return Annotate(count.status(), absl::StrCat("store '", path_, "'"));
+  return count;
+}
+
 absl::StatusOr<policy::Snapshot> SqliteStore::BeginReign() {
   absl::StatusOr<policy::Snapshot> snapshot = ReadAndTakeEpoch();
   tables_->Rollback();  // after an error: nothing was changed
   if (!snapshot.ok()) return snapshot;
+  KP_RETURN_IF_ERROR(WipeRemains());
   epoch_ = snapshot->epoch;
   poison_ = absl::OkStatus();
   return snapshot;
@@ -52,6 +66,24 @@ absl::StatusOr<policy::Snapshot> SqliteStore::BeginReign() {
 
 absl::StatusOr<policy::Snapshot> SqliteStore::ReadAndTakeEpoch() {
   KP_RETURN_IF_ERROR(SetDurability(Durability::kPower));
+  KP_RETURN_IF_ERROR(CheckStructure());
+  KP_RETURN_IF_ERROR(tables_->Begin());
+  const absl::StatusOr<Epoch> last = tables_->ReadEpoch();
+  if (!last.ok()) return last.status();
+  absl::StatusOr<policy::Snapshot> snapshot = tables_->ReadAll();
+  if (!snapshot.ok()) return snapshot;
+  snapshot->epoch = Epoch{last->value() + 1};
+  KP_RETURN_IF_ERROR(tables_->WriteEpoch(snapshot->epoch));
+  const absl::StatusOr<SqliteTables::Seal> seal = tables_->ReadSeal();
+  if (!seal.ok()) return seal.status();
+  if (tables_->had_plain_secrets() || seal->master_key_id != tables_->sealer()->id()) {
+    KP_RETURN_IF_ERROR(SealAnew(snapshot->keys));
+  }
+  KP_RETURN_IF_ERROR(tables_->Commit());
+  return snapshot;
+}
+
+absl::Status SqliteStore::CheckStructure() {
   absl::StatusOr<SqliteStatement> check = db_->Prepare("PRAGMA quick_check(1)");
   if (!check.ok()) return check.status();
   const absl::StatusOr<bool> verdict = check->Step();
@@ -61,17 +93,51 @@ absl::StatusOr<policy::Snapshot> SqliteStore::ReadAndTakeEpoch() {
         absl::StrCat("the file is damaged (", ToAbsl(check->Bytes(0)),
                      "); restore it from a backup, or move it away to begin with an empty pool"));
   }
-  check->Reset();
+  return absl::OkStatus();
+}
 
+// In the transaction that is open.
+absl::Status SqliteStore::SealAnew(const std::vector<policy::KeyRecord>& keys) {
+  for (const policy::KeyRecord& key : keys) KP_RETURN_IF_ERROR(tables_->Write(key));
+  return tables_->WriteSeal({tables_->sealer()->id(), !keys.empty()});
+}
+
+absl::StatusOr<std::int64_t> SqliteStore::ResealNow(std::shared_ptr<const Sealer> sealer) {
+  KP_RETURN_IF_ERROR(poison_);
+  const std::shared_ptr<const Sealer> before = tables_->sealer();
+  const absl::StatusOr<std::int64_t> count = ReadAndSealAnew(std::move(sealer));
+  tables_->Rollback();  // after an error: nothing was changed
+  if (!count.ok()) {
+    tables_->Use(before);
+    return count;
+  }
+  KP_RETURN_IF_ERROR(WipeRemains());
+  return count;
+}
+
+absl::StatusOr<std::int64_t> SqliteStore::ReadAndSealAnew(std::shared_ptr<const Sealer> sealer) {
+  KP_RETURN_IF_ERROR(SetDurability(Durability::kPower));
   KP_RETURN_IF_ERROR(tables_->Begin());
-  const absl::StatusOr<Epoch> last = tables_->ReadEpoch();
-  if (!last.ok()) return last.status();
-  absl::StatusOr<policy::Snapshot> snapshot = tables_->ReadAll();
-  if (!snapshot.ok()) return snapshot;
-  snapshot->epoch = Epoch{last->value() + 1};
-  KP_RETURN_IF_ERROR(tables_->WriteEpoch(snapshot->epoch));
+  const absl::StatusOr<Epoch> present = tables_->ReadEpoch();
+  if (!present.ok()) return present.status();
+  if (*present != epoch_) return FencedError(epoch_, *present);
+  const absl::StatusOr<std::vector<policy::KeyRecord>> keys = tables_->ReadKeys();
+  if (!keys.ok()) return keys.status();
+  tables_->Use(std::move(sealer));
+  KP_RETURN_IF_ERROR(SealAnew(*keys));
   KP_RETURN_IF_ERROR(tables_->Commit());
-  return snapshot;
+  return static_cast<std::int64_t>(keys->size());
+}
+
+// Once for each sealing, at the next start when it could not be finished: pages that nothing uses
+// any more, and the log, have what the rows had before.
+absl::Status SqliteStore::WipeRemains() {
+  const absl::StatusOr<SqliteTables::Seal> seal = tables_->ReadSeal();
+  if (!seal.ok()) return seal.status();
+  if (!seal->remains) return absl::OkStatus();
+  KP_RETURN_IF_ERROR(db_->Execute("VACUUM"));
+  KP_RETURN_IF_ERROR(db_->Execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+  return tables_->WriteSeal({seal->master_key_id, false});
 }
 
 std::vector<absl::Status> SqliteStore::WriteGroup(std::span<const QueuedCommit> group) {

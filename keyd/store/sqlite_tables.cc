@@ -1,7 +1,5 @@
 #include "keyd/store/sqlite_tables.h"
 
-#include <openssl/crypto.h>
-
 #include <optional>
 #include <utility>
 #include <variant>
@@ -51,6 +49,8 @@ CREATE TABLE IF NOT EXISTS usage (dimension INTEGER NOT NULL, day INTEGER NOT NU
                                   name TEXT NOT NULL, hour INTEGER NOT NULL, record BLOB NOT NULL,
                                   PRIMARY KEY (dimension, day, name, hour)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS limits (scope TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS seal (one INTEGER PRIMARY KEY CHECK (one = 1),
+                                 master_key BLOB NOT NULL, remains INTEGER NOT NULL);
 )sql";
 
 // Removed secrets are overwritten where it costs no extra write; the log is cut back after a burst.
@@ -159,7 +159,7 @@ struct SqliteTables::Statements {
   SqliteStatement put_pool, put_key, put_bucket, put_removed;
   SqliteStatement delete_key, delete_bucket, delete_removed;
   SqliteStatement put_resource, delete_resource;
-  SqliteStatement put_usage, delete_usage, put_limits, delete_limits;
+  SqliteStatement put_usage, delete_usage, put_limits, delete_limits, put_seal;
 };
 
 SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
@@ -178,7 +178,8 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
         "DELETE FROM removed_keys WHERE id = ?1", "REPLACE INTO resources VALUES (?1, ?2)",
         "DELETE FROM resources WHERE name = ?1", "REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)",
         "DELETE FROM usage WHERE dimension = ?1 AND day = ?2 AND name = ?3 AND hour = ?4",
-        "REPLACE INTO limits VALUES (?1, ?2)", "DELETE FROM limits WHERE scope = ?1"}) {
+        "REPLACE INTO limits VALUES (?1, ?2)", "DELETE FROM limits WHERE scope = ?1",
+        "REPLACE INTO seal VALUES (1, ?1, ?2)"}) {
     absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
     if (!statement.ok()) return statement.status();
     made.push_back(*std::move(statement));
@@ -190,7 +191,7 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++)});
+                     std::move(*next++), std::move(*next++)});
   return std::unique_ptr<SqliteTables>(new SqliteTables(db, std::move(statements)));
 }
 
@@ -218,17 +219,43 @@ absl::Status SqliteTables::WriteEpoch(Epoch epoch) {
   return statements_->write_epoch.BindInt(1, static_cast<std::int64_t>(epoch.value())).Run();
 }
 
-absl::StatusOr<Snapshot> SqliteTables::ReadAll() const {
+absl::StatusOr<SqliteTables::Seal> SqliteTables::ReadSeal() const {
+  Seal seal;
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT master_key, remains FROM seal", [&](const SqliteStatement& row) {
+        seal = {std::string(row.Bytes(0)), row.Int(1) != 0};
+        return absl::OkStatus();
+      }));
+  return seal;
+}
+
+absl::Status SqliteTables::WriteSeal(const Seal& seal) {
+  return statements_->put_seal.BindBlob(1, seal.master_key_id)
+      .BindInt(2, seal.remains ? 1 : 0)
+      .Run();
+}
+
+absl::StatusOr<std::vector<KeyRecord>> SqliteTables::ReadKeys() {
+  std::vector<KeyRecord> keys;
+  had_plain_secrets_ = false;
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT id, record FROM keys ORDER BY id", [&](const SqliteStatement& row) {
+        had_plain_secrets_ |= SecretIsPlain(row.Bytes(1));
+        return Append(DecodeKey(KeyIdIn(row), row.Bytes(1), *sealer_), &keys);
+      }));
+  return keys;
+}
+
+absl::StatusOr<Snapshot> SqliteTables::ReadAll() {
   Snapshot snapshot;
   KP_RETURN_IF_ERROR(EachRow(db_, "SELECT record FROM pool", [&](const SqliteStatement& row) {
     absl::StatusOr<PoolRecord> record = DecodePool(row.Bytes(0));
     if (record.ok()) snapshot.pool = *record;
     return record.status();
   }));
-  KP_RETURN_IF_ERROR(
-      EachRow(db_, "SELECT id, record FROM keys ORDER BY id", [&](const SqliteStatement& row) {
-        return Append(DecodeKey(KeyIdIn(row), row.Bytes(1)), &snapshot.keys);
-      }));
+  absl::StatusOr<std::vector<KeyRecord>> keys = ReadKeys();
+  if (!keys.ok()) return keys.status();
+  snapshot.keys = *std::move(keys);
   KP_RETURN_IF_ERROR(EachRow(
       db_, "SELECT id, record FROM removed_keys ORDER BY id", [&](const SqliteStatement& row) {
         return Append(DecodeRemovedKey(KeyIdIn(row), row.Bytes(1)), &snapshot.removed);
@@ -255,16 +282,15 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() const {
 absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
   struct Writer {
     Statements& to;
+    const Sealer& sealer;
     std::string& bytes;
     absl::Status operator()(const PoolRecord& record) {
       EncodePool(record, &bytes);
       return to.put_pool.BindBlob(1, bytes).Run();
     }
     absl::Status operator()(const KeyRecord& record) {
-      EncodeKey(record, &bytes);
-      absl::Status status = to.put_key.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
-      OPENSSL_cleanse(bytes.data(), bytes.size());
-      return status;
+      EncodeKey(record, sealer, &bytes);
+      return to.put_key.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
     }
     absl::Status operator()(const BucketRecord& record) {
       EncodeBucket(record, &bytes);
@@ -310,7 +336,7 @@ absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
       return to.delete_limits.BindText(1, RowOf(limit.scope)).Run();
     }
   };
-  return std::visit(Writer{*statements_, record_}, mutation);
+  return std::visit(Writer{*statements_, *sealer_, record_}, mutation);
 }
 
 }  // namespace keypool::store

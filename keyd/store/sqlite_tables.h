@@ -3,10 +3,13 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "keyd/policy/types.h"
+#include "keyd/store/sealer.h"
 #include "keyd/store/sqlite_db.h"
 
 namespace keypool::store {
@@ -32,8 +35,23 @@ class SqliteTables {
 
   absl::StatusOr<Epoch> ReadEpoch();
   absl::Status WriteEpoch(Epoch epoch);
+
+  // With what the secrets are sealed.
+  struct Seal {
+    std::string master_key_id;  // empty: nothing was sealed yet
+    bool remains = false;       // unused pages may have what was there before
+  };
+  absl::StatusOr<Seal> ReadSeal() const;
+  absl::Status WriteSeal(const Seal& seal);
+  // From now on. To be called before the first record is read or written.
+  void Use(std::shared_ptr<const Sealer> sealer) { sealer_ = std::move(sealer); }
+  const std::shared_ptr<const Sealer>& sealer() const { return sealer_; }
+
   // Everything but the epoch. Errors: DATA_LOSS (table and row are named), UNAVAILABLE.
-  absl::StatusOr<policy::Snapshot> ReadAll() const;
+  absl::StatusOr<policy::Snapshot> ReadAll();
+  absl::StatusOr<std::vector<policy::KeyRecord>> ReadKeys();
+  // The keys that were read last had secrets that no keyd had sealed.
+  bool had_plain_secrets() const { return had_plain_secrets_; }
   absl::Status Write(const policy::Mutation& mutation);
 
  private:
@@ -42,6 +60,8 @@ class SqliteTables {
 
   const SqliteDb& db_;
   std::unique_ptr<Statements> statements_;
+  std::shared_ptr<const Sealer> sealer_;
+  bool had_plain_secrets_ = false;
   std::string record_;  // the encoded row; kept for its capacity
 };
 

@@ -2,12 +2,14 @@
 // same interface.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "keyd/policy/types.h"
+#include "keyd/store/sealer.h"
 
 namespace keypool::store {
 
@@ -35,6 +37,11 @@ class Store {
   // one, every later commit of this reign fails too, because what is on the medium is no longer
   // known).
   virtual void Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) = 0;
+
+  // Seals every secret anew, durably, and wipes what was there. Commits wait meanwhile. Blocks.
+  // Answers how many. Errors: FAILED_PRECONDITION (nothing is kept at rest, or the reign has
+  // ended), UNAVAILABLE, DATA_LOSS: the old sealer stays in force.
+  virtual absl::StatusOr<std::int64_t> Reseal(std::shared_ptr<const Sealer> sealer) = 0;
 };
 
 }  // namespace keypool::store

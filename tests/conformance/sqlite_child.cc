@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "keyd/store/sqlite_store.h"
+#include "tests/fakes/keyd/test_sealer.h"
 
 namespace keypool::store {
 namespace {
@@ -43,7 +44,8 @@ void Say(const std::string& line) {
 }
 
 std::unique_ptr<SqliteStore> OpenOrExit(const std::string& path) {
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(path);
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+      SqliteStore::Open(path, fakes::TestSealerSource);
   if (!store.ok()) Fail("open", store.status());
   return *std::move(store);
 }
@@ -97,7 +99,7 @@ int FillUntilFull(const std::string& path, rlim_t bytes_max) {
 
 int OpenUnprivileged(const std::string& path) {
   if (geteuid() == 0 && setresuid(kNobody, kNobody, kNobody) != 0) return 3;
-  Say("open " + SqliteStore::Open(path).status().ToString());
+  Say("open " + SqliteStore::Open(path, fakes::TestSealerSource).status().ToString());
   return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "tests/conformance/child_process.h"
 #include "tests/conformance/store_fixture.h"
 #include "tests/fakes/keyd/temp_dir.h"
+#include "tests/fakes/keyd/test_sealer.h"
 
 namespace keypool::store {
 namespace {
@@ -23,7 +24,8 @@ using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
 std::unique_ptr<SqliteStore> OpenNow(const std::string& path) {
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(path);
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+      SqliteStore::Open(path, fakes::TestSealerSource);
   EXPECT_TRUE(store.ok()) << store.status();
   return std::move(store).value();
 }
@@ -47,7 +49,8 @@ void MakeStore(const std::string& path, int keys) {
 
 // Opens and loads: where the first error shows is of no matter.
 absl::Status OpenAndLoad(const std::string& path) {
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(path);
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+      SqliteStore::Open(path, fakes::TestSealerSource);
   if (!store.ok()) return store.status();
   return (*store)->Load().status();
 }
@@ -83,7 +86,7 @@ TEST(SqliteStore, SecondKeydOnTheSameFileIsToldWhoHoldsIt) {
   const std::string path = dir.File("keyd.db");
   ChildProcess child({"commit", path});
   ASSERT_TRUE(child.ReadLine().has_value());
-  const absl::Status status = SqliteStore::Open(path).status();
+  const absl::Status status = SqliteStore::Open(path, fakes::TestSealerSource).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("process id " + std::to_string(child.pid())));

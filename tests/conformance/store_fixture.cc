@@ -10,12 +10,14 @@
 #include "keyd/store/mem_store.h"
 #include "keyd/store/sqlite_store.h"
 #include "tests/fakes/keyd/faulty_store.h"
+#include "tests/fakes/keyd/test_sealer.h"
 
 namespace keypool::store {
 namespace {
 
 std::unique_ptr<Store> OpenSqlite(const std::string& directory) {
-  absl::StatusOr<std::unique_ptr<SqliteStore>> store = SqliteStore::Open(directory + "/keyd.db");
+  absl::StatusOr<std::unique_ptr<SqliteStore>> store =
+      SqliteStore::Open(directory + "/keyd.db", fakes::TestSealerSource);
   EXPECT_TRUE(store.ok()) << store.status();
   return std::move(store).value();
 }

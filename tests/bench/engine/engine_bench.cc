@@ -17,6 +17,7 @@
 #include "keyd/store/mem_store.h"
 #include "keyd/store/sqlite_store.h"
 #include "tests/fakes/keyd/temp_dir.h"
+#include "tests/fakes/keyd/test_sealer.h"
 
 namespace keypool::engine {
 namespace {
@@ -33,7 +34,8 @@ struct Medium {
 std::unique_ptr<Medium> MakeMedium(bool sqlite) {
   auto medium = std::make_unique<Medium>();
   if (sqlite) {
-    medium->store = *store::SqliteStore::Open(medium->directory.File("keyd.db"));
+    medium->store =
+        *store::SqliteStore::Open(medium->directory.File("keyd.db"), fakes::TestSealerSource);
   } else {
     medium->store = std::make_unique<store::MemStore>();
   }

@@ -7,6 +7,7 @@
 #include "keyd/store/codec.h"
 #include "keyd/store/sqlite_store.h"
 #include "tests/fakes/keyd/temp_dir.h"
+#include "tests/fakes/keyd/test_sealer.h"
 
 namespace keypool::store {
 namespace {
@@ -25,7 +26,8 @@ policy::BucketRecord BucketOf(int number) {
 // Commits of one bucket each, `group` of them at a time; per_commit is of the wall.
 void Commit(benchmark::State& state, Durability durability) {
   const fakes::TempDir directory;
-  const std::unique_ptr<SqliteStore> store = *SqliteStore::Open(directory.File("keyd.db"));
+  const std::unique_ptr<SqliteStore> store =
+      *SqliteStore::Open(directory.File("keyd.db"), fakes::TestSealerSource);
   const Epoch epoch = store->Load()->epoch;
   const int group = static_cast<int>(state.range(0));
   int number = 0;
@@ -50,7 +52,8 @@ BENCHMARK_CAPTURE(Commit, power, Durability::kPower)->Arg(1)->Arg(64)->UseRealTi
 // One commit of many buckets: the cost of a row.
 void CommitRows(benchmark::State& state) {
   const fakes::TempDir directory;
-  const std::unique_ptr<SqliteStore> store = *SqliteStore::Open(directory.File("keyd.db"));
+  const std::unique_ptr<SqliteStore> store =
+      *SqliteStore::Open(directory.File("keyd.db"), fakes::TestSealerSource);
   const Epoch epoch = store->Load()->epoch;
   policy::Mutations batch;
   for (int i = 0; i < state.range(0); ++i) batch.push_back(BucketOf(i));
@@ -77,7 +80,8 @@ BENCHMARK(EncodeBucketRecord);
 
 void LoadKeys(benchmark::State& state) {
   const fakes::TempDir directory;
-  const std::unique_ptr<SqliteStore> store = *SqliteStore::Open(directory.File("keyd.db"));
+  const std::unique_ptr<SqliteStore> store =
+      *SqliteStore::Open(directory.File("keyd.db"), fakes::TestSealerSource);
   const Epoch epoch = store->Load()->epoch;
   policy::Mutations batch;
   for (int i = 1; i <= state.range(0); ++i) {

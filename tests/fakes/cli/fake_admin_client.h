@@ -23,6 +23,7 @@ class FakeAdminClient final : public client::AdminClient {
   std::vector<std::vector<PoolStatus>> watches;
   absl::Status watch_end = absl::OkStatus();
   std::vector<LimitRow> limits;    // what ListLimits answers, page by page
+  RotatedMasterKey rotated;        // what RotateMasterKey answers
   LimitSet unset_leaves;           // what UnsetLimits answers
   Explanation explanation;         // what Explain answers, page by page
   std::vector<PoolEvents> events;  // what Events answers, one after the other; then `error`
@@ -130,6 +131,10 @@ class FakeAdminClient final : public client::AdminClient {
   void ImportLimits(ImportLimitsText text, Done<ImportedLimits> done) override {
     calls.push_back((text.dry_run ? "try " : "import ") + text.name + ": " + text.text);
     Answer<ImportedLimits>({12, 3}, std::move(done));
+  }
+  void RotateMasterKey(Done<RotatedMasterKey> done) override {
+    calls.push_back("rotate master key");
+    Answer<RotatedMasterKey>(rotated, std::move(done));
   }
   void ListLimits(LimitsQuery query, Done<LimitsPage> done) override {
     calls.push_back("limits" + (query.after ? " after " + ToText(query.after->scope) : ""));

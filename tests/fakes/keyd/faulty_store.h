@@ -24,6 +24,9 @@ class FaultyStore final : public store::Store {
   absl::StatusOr<policy::Snapshot> Load() override;
   void Commit(Epoch epoch, policy::Mutations batch, store::Durability durability,
               Done done) override;
+  absl::StatusOr<std::int64_t> Reseal(std::shared_ptr<const store::Sealer> sealer) override {
+    return inner_.Reseal(std::move(sealer));
+  }
 
   // Commits that have not yet reached the store inside wait, until Release.
   void Hold();

@@ -155,6 +155,16 @@ TEST_F(CommandsTest, AddRefusesWhatIsNoSingleSecretWithoutShowingIt) {
   EXPECT_THAT(console.err, HasSubstr("missing.txt"));
 }
 
+TEST_F(CommandsTest, RotateMasterKeySaysHowManyAndWhere) {
+  keyd.rotated = {12, "/var/lib/keypool/master.key"};
+  EXPECT_EQ(Run(Command::kRotateMasterKey), kDone);
+  EXPECT_EQ(console.out, "sealed 12 keys with the master key in /var/lib/keypool/master.key\n");
+  EXPECT_THAT(keyd.calls, ElementsAre("rotate master key"));
+  keyd.error = absl::FailedPreconditionError("MASTER_KEY_FILE: no other key");
+  EXPECT_EQ(Run(Command::kRotateMasterKey), kRefused);
+  EXPECT_THAT(console.err, HasSubstr("MASTER_KEY_FILE: no other key"));
+}
+
 TEST_F(CommandsTest, ChangesSayWhatWasDone) {
   options.key = KeyId{3};
   options.reason = "moved";

@@ -6,6 +6,8 @@
 #include <random>
 
 #include "absl/strings/escaping.h"
+#include "keyd/store/record_fields.h"
+#include "tests/fakes/keyd/test_sealer.h"
 
 namespace keypool::store {
 namespace {
@@ -52,6 +54,15 @@ std::string Encoded(void (*encode)(const T&, std::string*), const T& record) {
   return out;
 }
 
+std::string Encoded(const KeyRecord& record) {
+  std::string out;
+  EncodeKey(record, *fakes::TestSealer(), &out);
+  return out;
+}
+absl::StatusOr<KeyRecord> Decoded(KeyId row, std::string_view bytes) {
+  return DecodeKey(row, bytes, *fakes::TestSealer());
+}
+
 // The checksum of the format, told a second time: what is on disk must not change with the code.
 std::string WithChecksum(std::string body) {
   std::uint32_t hash = 0x811c9dc5;
@@ -63,7 +74,7 @@ std::string WithChecksum(std::string body) {
 std::string BodyOf(const std::string& record) { return record.substr(0, record.size() - 4); }
 
 TEST(Codec, KeyComesBackWhole) {
-  const absl::StatusOr<KeyRecord> back = DecodeKey(KeyId{7}, Encoded(EncodeKey, SomeKey()));
+  const absl::StatusOr<KeyRecord> back = Decoded(KeyId{7}, Encoded(SomeKey()));
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(back->id, KeyId{7});
   EXPECT_EQ(back->project, ProjectId{"project-a"});
@@ -77,7 +88,7 @@ TEST(Codec, KeyComesBackWhole) {
 TEST(Codec, WhatMayBeMissingComesBackToo) {
   KeyRecord key = SomeKey();
   key.retry_at = absl::FromUnixSeconds(1'700'003'600);
-  EXPECT_EQ(DecodeKey(KeyId{7}, Encoded(EncodeKey, key))->retry_at, key.retry_at);
+  EXPECT_EQ(Decoded(KeyId{7}, Encoded(key))->retry_at, key.retry_at);
   BucketRecord bucket = SomeBucket();
   EXPECT_FALSE(
       DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket))->learned_day.has_value());
@@ -92,6 +103,9 @@ TEST(Codec, WhatMayBeMissingComesBackToo) {
   ASSERT_TRUE(back->alias.has_value());
   EXPECT_EQ(back->alias->model, "gemini-2.5-flash");
   EXPECT_EQ(back->alias->at, absl::FromUnixSeconds(1'700'000'003));
+  EXPECT_FALSE(back->alias->by_answer);
+  bucket.alias->by_answer = true;
+  EXPECT_TRUE(DecodeBucket(NameOf(bucket), Encoded(EncodeBucket, bucket))->alias->by_answer);
   EXPECT_EQ(back->learned_day->at, absl::FromUnixSeconds(1'700'000'002));
 }
 
@@ -165,12 +179,43 @@ TEST(Codec, FormatOneStaysReadable) {
 }
 
 TEST(Codec, NewerVersionIsRefusedWithTheReason) {
-  std::string body = BodyOf(Encoded(EncodeKey, SomeKey()));
-  body[0] = 2;
-  const absl::Status status = DecodeKey(KeyId{7}, WithChecksum(body)).status();
+  std::string body = BodyOf(Encoded(SomeKey()));
+  body[0] = 3;
+  const absl::Status status = Decoded(KeyId{7}, WithChecksum(body)).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(status.message()), HasSubstr("table keys, row key_7"));
   EXPECT_THAT(std::string(status.message()), HasSubstr("run the newer keyd"));
+}
+
+TEST(Codec, SecretIsNotAtRest) {
+  const std::string bytes = Encoded(SomeKey());
+  EXPECT_THAT(bytes, Not(HasSubstr(kSecretText)));
+  EXPECT_FALSE(SecretIsPlain(bytes));
+  EXPECT_NE(bytes, Encoded(SomeKey())) << "a nonce is used once";
+}
+
+TEST(Codec, PlainSecretOfAnEarlierKeydIsRead) {
+  std::string plain;
+  FieldWriter fields(1, &plain);
+  fields.Int(1, 7);
+  fields.Bytes(2, "project-a");
+  fields.Bytes(3, kSecretText);
+  fields.Int(4, 1);
+  fields.Bytes(5, "");
+  fields.Int(6, 0);
+  fields.Int(7, 0);
+  fields.Finish();
+  EXPECT_TRUE(SecretIsPlain(plain));
+  const absl::StatusOr<KeyRecord> key = Decoded(KeyId{7}, plain);
+  ASSERT_TRUE(key.ok()) << key.status();
+  EXPECT_EQ(key->secret->Reveal(), kSecretText);
+}
+
+TEST(Codec, SecretOfAnotherMasterKeyIsRefused) {
+  const absl::Status status =
+      DecodeKey(KeyId{7}, Encoded(SomeKey()), *fakes::TestSealer('2')).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("another master key"));
 }
 
 TEST(Codec, UnknownFieldOfALaterVersionIsSkipped) {
@@ -207,16 +252,16 @@ TEST(Codec, WrongFieldsAreTold) {
 }
 
 TEST(Codec, EveryDamagedOrMissingByteIsNoticedAndTheSecretIsNotTold) {
-  const std::string good = Encoded(EncodeKey, SomeKey());
+  const std::string good = Encoded(SomeKey());
   for (std::size_t i = 0; i < good.size(); ++i) {
     for (const char flip : {'\x01', '\x80', '\xff'}) {
       std::string bad = good;
       bad[i] = static_cast<char>(bad[i] ^ flip);
-      const absl::Status status = DecodeKey(KeyId{7}, bad).status();
+      const absl::Status status = Decoded(KeyId{7}, bad).status();
       EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss) << "byte " << i;
       EXPECT_THAT(std::string(status.message()), Not(HasSubstr("Secret")));
     }
-    EXPECT_EQ(DecodeKey(KeyId{7}, good.substr(0, i)).status().code(), absl::StatusCode::kDataLoss);
+    EXPECT_EQ(Decoded(KeyId{7}, good.substr(0, i)).status().code(), absl::StatusCode::kDataLoss);
   }
 }
 
@@ -225,21 +270,21 @@ TEST(Codec, RandomBytesAreNeverMoreThanDataLoss) {
   SCOPED_TRACE(::testing::Message() << "seed " << kSeed);
   std::mt19937 random(kSeed);
   const std::string bodies[] = {BodyOf(Encoded(EncodeBucket, SomeBucket())),
-                                BodyOf(Encoded(EncodeKey, SomeKey()))};
+                                BodyOf(Encoded(SomeKey()))};
   for (int round = 0; round < 20'000; ++round) {
     std::string body = bodies[round % 2];
     const int changes = 1 + static_cast<int>(random() % 4);
     for (int i = 0; i < changes; ++i) body[1 + random() % (body.size() - 1)] = char(random());
     const std::string bytes = WithChecksum(body);
     const auto bucket = DecodeBucket(NameOf(SomeBucket()), bytes);
-    const auto key = DecodeKey(KeyId{7}, bytes);
+    const auto key = Decoded(KeyId{7}, bytes);
     EXPECT_TRUE(bucket.ok() || absl::IsDataLoss(bucket.status()));
     EXPECT_TRUE(key.ok() || absl::IsDataLoss(key.status()));
   }
 }
 
 TEST(Codec, RecordUnderAnotherRowIsRefused) {
-  const absl::Status key = DecodeKey(KeyId{8}, Encoded(EncodeKey, SomeKey())).status();
+  const absl::Status key = Decoded(KeyId{8}, Encoded(SomeKey())).status();
   EXPECT_EQ(key.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(std::string(key.message()), HasSubstr("row key_8: the record belongs to another"));
   const absl::Status bucket =

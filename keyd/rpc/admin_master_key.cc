@@ -1,0 +1,39 @@
+// RotateMasterKey: the one call of the Admin service that takes long, so it has a thread.
+#include "keyd/rpc/admin_service.h"
+
+namespace keypool::rpc {
+
+AdminService::~AdminService() {
+  if (rotation_.joinable()) rotation_.join();
+}
+
+void AdminService::ServeMasterKey(grpc::ServerCompletionQueue* queue) {
+  rotate_master_key_ = {calls_,
+                        [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                          service_.RequestRotateMasterKey(context, request, writer, queue, queue,
+                                                          tag);
+                        },
+                        [this](RotateMasterKeyCall* call) { RotateMasterKey(call); }};
+  RotateMasterKeyCall::Await(&rotate_master_key_);
+}
+
+void AdminService::RotateMasterKey(RotateMasterKeyCall* call) {
+  if (!rotate_master_key_now_) {
+    return call->Fail(absl::UnimplementedError("this keyd has no master key"));
+  }
+  if (rotating_.exchange(true)) {
+    return call->Fail(absl::FailedPreconditionError("another rotation is under way"));
+  }
+  if (rotation_.joinable()) rotation_.join();
+  rotation_ = std::thread([this, call] {
+    const absl::StatusOr<RotatedMasterKey> rotated = rotate_master_key_now_();
+    rotating_ = false;
+    if (!rotated.ok()) return call->Fail(rotated.status());
+    v1::RotateMasterKeyResponse response;
+    response.set_secrets(static_cast<std::uint64_t>(rotated->secrets));
+    response.set_place(rotated->place);
+    call->Reply(response);
+  });
+}
+
+}  // namespace keypool::rpc
