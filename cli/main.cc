@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
     if (!parsed.err.empty()) console->Err(parsed.err.substr(0, parsed.err.size() - 1));
     return parsed.exit_code;
   }
-  const auto keyd = client::AdminClient::Open({options.address, options.timeout});
+  const auto keyd = client::AdminClient::Open(
+      {client::KeydAddress(options.address, options.keyd_tls), options.timeout});
   return cli::RunCommand(options, *keyd, *console, SystemClock(), absl::LocalTimeZone());
 }

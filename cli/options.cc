@@ -249,16 +249,15 @@ Settings::Parsed ReadOptions(int argc, const char* const* argv,
                     "2 wrong usage, 3 keyd cannot be reached.");
   settings.AddText("DATA_DIR", &texts.data_dir, "Where keyd keeps its state and its socket.");
   settings.AddText("KEYD_ADDRESS", &options->address,
-                   "Where keyd listens, like unix:/run/keypool/keyd.sock. Without it: keyd.sock in "
-                   "DATA_DIR.");
+                   "Where keyd listens, like unix:/run/keypool/keyd.sock or tls://host:port. "
+                   "Without it: keyd.sock in DATA_DIR.");
   settings.AddAlias("KEYD_ADDRESS", "address");
+  client::DeclareKeydTls(&options->keyd_tls, &settings);
   settings.AddSeconds("POOLCTL_TIMEOUT_SECONDS", &options->timeout, {0.1, 600},
                       "How long to wait for an answer of keyd.");
   settings.AddAlias("POOLCTL_TIMEOUT_SECONDS", "timeout");
   settings.AddCheck([options] {
-    if (options->address.empty() || options->address.starts_with("unix:")) return absl::OkStatus();
-    return absl::InvalidArgumentError(
-        "KEYD_ADDRESS: keyd listens on a unix socket; write unix:/path/to/keyd.sock");
+    return client::CheckKeydAddress({options->address, options->keyd_tls});
   });
   DeclareCommands(settings, options, &texts);
 

@@ -9,6 +9,7 @@
 #include "keyd/base/admin.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/settings.h"
+#include "keyd/client/keyd_address.h"
 
 namespace keypool::cli {
 
@@ -29,7 +30,8 @@ enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
 
 struct Options {
   Command command = Command::kStatus;
-  std::string address;  // of keyd, "unix:…"
+  std::string address;  // of keyd, "unix:…" or "tls://…"
+  client::TlsFiles keyd_tls;
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it; always there for explain

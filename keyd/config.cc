@@ -45,6 +45,16 @@ void DeclareChecks(Config* config, Settings* settings) {
     return Annotate(wire::ParseUnixAddress(ListenAddress(*config)).status(), "KEYD_LISTEN");
   });
   settings->AddCheck([config] {
+    const rpc::TlsListenerOptions& tls = config->tls;
+    if (tls.address.empty() ||
+        !(tls.certificate_file.empty() || tls.key_file.empty() || tls.client_ca_file.empty())) {
+      return absl::OkStatus();
+    }
+    return absl::InvalidArgumentError(
+        "KEYD_TLS_LISTEN: needs KEYD_TLS_CERT_FILE, KEYD_TLS_KEY_FILE and KEYD_TLS_CA_FILE; "
+        "deploy/make-keyd-ca makes them");
+  });
+  settings->AddCheck([config] {
     if (config->send_by < config->lease_time_to_live) return absl::OkStatus();
     return absl::InvalidArgumentError("SEND_BY_SECONDS: must be less than LEASE_TTL_SECONDS");
   });
@@ -59,6 +69,17 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
   settings->AddText("KEYD_LISTEN", &config->listen,
                     "Unix socket to listen on, such as unix:/run/keypool/keyd.sock. Empty: "
                     "keyd.sock in DATA_DIR.");
+  settings->AddText(
+      "KEYD_TLS_LISTEN", &config->tls.address,
+      "host:port for proxies and poolctl on other machines, over mutual TLS 1.3. Empty: "
+      "the unix socket only.");
+  settings->AddText("KEYD_TLS_CERT_FILE", &config->tls.certificate_file,
+                    "PEM file of keyd's certificate there. Read again when it changes.");
+  settings->AddText("KEYD_TLS_KEY_FILE", &config->tls.key_file,
+                    "PEM file of its key, without a passphrase.");
+  settings->AddText("KEYD_TLS_CA_FILE", &config->tls.client_ca_file,
+                    "PEM file of who signs the certificates of callers. A certificate says by the "
+                    "URI keypool://role/proxy or keypool://role/admin what its owner may do.");
   settings->AddSecretText("GEMINI_API_KEYS", &config->api_keys,
                           "API keys to import, separated by commas or lines: key or key@project, "
                           "where project is the Google Cloud project that owns the key.");
@@ -110,6 +131,7 @@ rpc::ServerOptions ServerOptions(const Config& config) {
   rpc::ServerOptions options;
   options.listen = ListenAddress(config);
   options.send_by = config.send_by;
+  options.tls = config.tls;
   options.lease_time_to_live = config.lease_time_to_live;
   options.parse_limits = ParseLimitScopes;
   return options;

@@ -18,6 +18,7 @@ namespace keypool {
 struct Config {
   std::string data_dir;
   std::string listen;  // empty: keyd.sock in data_dir
+  rpc::TlsListenerOptions tls;
   std::string store = "sqlite";
   std::string durability = "process";
   std::int64_t default_rpm_limit = 10;

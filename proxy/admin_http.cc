@@ -31,6 +31,8 @@ Page Problem(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
       return Problem(400, message);
+    case absl::StatusCode::kPermissionDenied:
+      return Problem(403, message);
     case absl::StatusCode::kNotFound:
       return Problem(404, message);
     case absl::StatusCode::kAlreadyExists:

@@ -35,14 +35,6 @@ Wrong WrongHost(std::string_view host) {
       "reverse proxy in front if other machines need it");
 }
 
-Wrong WrongKeydAddress(std::string_view address) {
-  if (address.empty() || (address.substr(0, 5) == "unix:" && address.size() > 5)) {
-    return std::nullopt;
-  }
-  return absl::StrCat("\"", ToAbsl(address),
-                      "\" is not a unix socket; write unix:/path/to/keyd.sock");
-}
-
 Wrong WrongOrigin(std::string_view url) {
   const absl::Status status = ParseOrigin(url).status();
   if (status.ok()) return std::nullopt;
@@ -189,7 +181,10 @@ void DeclareSettings(Settings* settings, ProxyConfig* config) {
   DeclareAddress(settings, config);
   settings->AddText("DATA_DIR", &config->data_dir, "Directory of keyd's state and its socket.");
   settings->AddText("KEYD_ADDRESS", &config->keyd_address,
-                    "keyd's unix socket. Empty: keyd.sock in DATA_DIR.", WrongKeydAddress);
+                    "Where keyd listens: unix:/path/to/keyd.sock or tls://host:port. Empty: "
+                    "keyd.sock in DATA_DIR.");
+  client::DeclareKeydTls(&config->keyd_tls, settings);
+  settings->AddCheck([config] { return client::CheckKeydAddress(config->Keyd()); });
   settings->AddText("LOG_LEVEL", &config->log_level, "DEBUG, INFO, WARNING or ERROR.", WrongLevel);
 }
 

@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "keyd/base/log.h"
 #include "keyd/base/settings.h"
+#include "keyd/client/keyd_address.h"
 #include "proxy/body.h"
 #include "proxy/certificates.h"
 #include "proxy/cors.h"
@@ -26,6 +27,7 @@ struct ProxyConfig {
   std::string gemini_base_url = "https://generativelanguage.googleapis.com";
   std::string data_dir;
   std::string keyd_address;  // default: keyd.sock in data_dir
+  client::TlsFiles keyd_tls;
   std::int64_t max_retries = 3;
   absl::Duration retry_delay = absl::Seconds(2);
   absl::Duration max_wait = absl::Seconds(10);
@@ -40,6 +42,8 @@ struct ProxyConfig {
   std::string public_base_url;   // default: as each request was addressed
   std::string trusted_proxies;
   std::string cors_origins = "local";
+
+  client::KeydAddress Keyd() const { return {keyd_address, keyd_tls}; }
 
   // What follows from them; filled by Derive.
   Origin origin;

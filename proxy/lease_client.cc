@@ -7,7 +7,7 @@
 namespace keypool::proxy {
 namespace {
 
-std::unique_ptr<client::LeaseSession> OpenSession(const std::string& address,
+std::unique_ptr<client::LeaseSession> OpenSession(const client::KeydAddress& address,
                                                   std::shared_ptr<client::Poller> poller,
                                                   boost::asio::io_context& io, const Clock& clock) {
   client::LeaseSessionOptions options;
@@ -19,7 +19,7 @@ std::unique_ptr<client::LeaseSession> OpenSession(const std::string& address,
 
 }  // namespace
 
-LeaseClient::LeaseClient(const std::string& address, std::shared_ptr<client::Poller> poller,
+LeaseClient::LeaseClient(const client::KeydAddress& address, std::shared_ptr<client::Poller> poller,
                          boost::asio::io_context& io, const Clock& clock)
     : LeaseClient(OpenSession(address, std::move(poller), io, clock), clock) {}
 

@@ -27,7 +27,7 @@ class LeaseClient {
  public:
   // A stream to keyd at `address`, whose callbacks run on the thread of `io`. `poller` serves the
   // streams of all threads.
-  LeaseClient(const std::string& address, std::shared_ptr<client::Poller> poller,
+  LeaseClient(const client::KeydAddress& address, std::shared_ptr<client::Poller> poller,
               boost::asio::io_context& io, const Clock& clock);
   // The same over any session.
   LeaseClient(std::unique_ptr<client::LeaseSession> session, const Clock& clock);

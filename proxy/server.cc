@@ -108,7 +108,7 @@ Place PlaceOf(const ProxyConfig& config, std::int64_t port, std::string_view set
 
 Server::Server(const ProxyConfig& config) : config_(config) {
   client::AdminClientOptions options;
-  options.address = config.keyd_address;
+  options.address = config.Keyd();
   keyd_ = client::AdminClient::Open(std::move(options));
 }
 

@@ -122,7 +122,7 @@ class Admin final : public AdminClient {
       if (!status.ok()) return status.status();
       if (!on_status(*std::move(status))) return absl::OkStatus();
     }
-    return FromGrpc(reader->Finish(), options_.address);
+    return FromGrpc(reader->Finish(), options_.address.text);
   }
 
  private:
@@ -141,7 +141,7 @@ class Admin final : public AdminClient {
       if (status.ok()) {
         done(&response);
       } else {
-        done(FromGrpc(status, admin->options_.address));
+        done(FromGrpc(status, admin->options_.address.text));
       }
       reader = nullptr;  // before the context that holds its memory
       MutexLock lock(&admin->mutex_);

@@ -10,11 +10,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/client/keyd_address.h"
 
 namespace keypool::client {
 
 struct AdminClientOptions {
-  std::string address;  // "unix:/path" or "unix:path"
+  KeydAddress address;
   absl::Duration timeout = absl::Seconds(5);
 };
 

@@ -2,6 +2,8 @@
 
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
+#include <grpcpp/security/tls_credentials_options.h>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
@@ -21,6 +23,7 @@ constexpr int kConnectTimeoutMs = 2000;
 // What an error may say, and the headers that it travels in, where a byte may become three.
 constexpr std::size_t kErrorBytesMax = 4096;
 constexpr int kMetadataBytesMax = 16 * 1024;
+constexpr unsigned int kCertificatesReadEverySeconds = 10;
 constexpr int kMessageBytesMax = 64 * 1024 * 1024;
 
 grpc::ChannelArguments Arguments() {
@@ -42,11 +45,25 @@ grpc::ChannelArguments Arguments() {
   return args;
 }
 
+// Shows our certificate, and takes only a keyd that the authority has signed, by its name.
+std::shared_ptr<grpc::ChannelCredentials> Credentials(const TlsFiles& files) {
+  grpc::experimental::TlsChannelCredentialsOptions options;
+  options.set_certificate_provider(
+      std::make_shared<grpc::experimental::FileWatcherCertificateProvider>(
+          files.key, files.certificate, files.authority, kCertificatesReadEverySeconds));
+  options.watch_root_certs();
+  options.watch_identity_key_cert_pairs();
+  return grpc::experimental::TlsCredentials(options);
+}
+
 }  // namespace
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
+std::shared_ptr<grpc::Channel> OpenChannel(const KeydAddress& address) {
   wire::KeepGrpcLoaded();
-  const absl::StatusOr<std::string> path = wire::ParseUnixAddress(address);
+  if (const auto target = TlsTarget(address.text)) {
+    return grpc::CreateCustomChannel("dns:///" + *target, Credentials(address.tls), Arguments());
+  }
+  const absl::StatusOr<std::string> path = wire::ParseUnixAddress(address.text);
   if (!path.ok()) {
     return grpc::CreateCustomChannel("lame:", nullptr, Arguments());
   }
@@ -56,7 +73,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& address) {
 
 absl::Status FromGrpc(const grpc::Status& status, std::string_view address) {
   if (status.ok()) return absl::OkStatus();
-  if (const auto path = wire::ParseUnixAddress(address); !path.ok()) {
+  const auto path = wire::ParseUnixAddress(address);
+  if (!path.ok() && !TlsTarget(address)) {
     return absl::UnavailableError(absl::StrCat("KEYD_ADDRESS: ", path.status().message()));
   }
   const std::string detail = wire::ClipText(status.error_message(), kErrorBytesMax);

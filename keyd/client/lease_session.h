@@ -20,6 +20,7 @@
 #include "keyd/base/ids.h"
 #include "keyd/base/lease.h"
 #include "keyd/base/secret.h"
+#include "keyd/client/keyd_address.h"
 
 namespace keypool::client {
 
@@ -49,7 +50,7 @@ class Poller;
 std::shared_ptr<Poller> MakePoller();
 
 struct LeaseSessionOptions {
-  std::string address;                // "unix:/path" or "unix:path"
+  KeydAddress address;
   std::size_t acquires_max = 16'384;  // without an answer; beyond: RESOURCE_EXHAUSTED
   std::size_t reports_max =
       65'536;  // not confirmed; beyond: the oldest is dropped and counted (its lease expires)

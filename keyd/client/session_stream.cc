@@ -19,12 +19,12 @@ constexpr absl::Duration kCloseMax = absl::Seconds(1);
 
 }  // namespace
 
-SessionStream::SessionStream(std::shared_ptr<Poller> poller, std::string address,
+SessionStream::SessionStream(std::shared_ptr<Poller> poller, const KeydAddress& address,
                              std::size_t reports_max, std::function<void()> notify)
     : poller_(std::move(poller)),
-      address_(std::move(address)),
+      address_(address.text),
       notify_(std::move(notify)),
-      channel_(OpenChannel(address_)),
+      channel_(OpenChannel(address)),
       stub_(v1::Lease::NewStub(channel_)),
       down_since_(SystemClock().MonoNow()),
       outbox_(reports_max) {

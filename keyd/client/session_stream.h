@@ -22,6 +22,7 @@
 #include "keyd/base/clock.h"
 #include "keyd/base/lease.h"
 #include "keyd/base/mutex.h"
+#include "keyd/client/keyd_address.h"
 #include "keyd/client/outbox.h"
 #include "keyd/client/poller.h"
 #include "keyd/wire/arena_message.h"
@@ -50,7 +51,7 @@ class SessionStream final : public Poller::Ticking {
  public:
   // `notify` runs on the poller's thread when the inbox has something, and every 50 ms while
   // acquires wait, so that the owner sees which are out of time; not again before Take.
-  SessionStream(std::shared_ptr<Poller> poller, std::string address, std::size_t reports_max,
+  SessionStream(std::shared_ptr<Poller> poller, const KeydAddress& address, std::size_t reports_max,
                 std::function<void()> notify);
   // After Close.
   ~SessionStream() override;

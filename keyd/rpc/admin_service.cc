@@ -110,27 +110,27 @@ void AdminService::ServeChanges(grpc::ServerCompletionQueue* queue) {
             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
               service_.RequestReset(context, request, writer, queue, queue, tag);
             },
-            [this](ResetCall* call) { Reset(call); }};
+            Change(&AdminService::Reset)};
   add_key_ = {calls_,
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestAddKey(context, request, writer, queue, queue, tag);
               },
-              [this](AddKeyCall* call) { AddKey(call); }};
+              Change(&AdminService::AddKey)};
   remove_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestRemoveKey(context, request, writer, queue, queue, tag);
                  },
-                 [this](RemoveKeyCall* call) { RemoveKey(call); }};
+                 Change(&AdminService::RemoveKey)};
   disable_key_ = {calls_,
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestDisableKey(context, request, writer, queue, queue, tag);
                   },
-                  [this](DisableKeyCall* call) { DisableKey(call); }};
+                  Change(&AdminService::DisableKey)};
   enable_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestEnableKey(context, request, writer, queue, queue, tag);
                  },
-                 [this](EnableKeyCall* call) { EnableKey(call); }};
+                 Change(&AdminService::EnableKey)};
   ResetCall::Await(&reset_);
   AddKeyCall::Await(&add_key_);
   RemoveKeyCall::Await(&remove_key_);
@@ -175,17 +175,17 @@ void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestSetLimits(context, request, writer, queue, queue, tag);
                  },
-                 [this](SetLimitsCall* call) { SetLimits(call); }};
+                 Change(&AdminService::SetLimits)};
   unset_limits_ = {calls_,
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestUnsetLimits(context, request, writer, queue, queue, tag);
                    },
-                   [this](UnsetLimitsCall* call) { UnsetLimits(call); }};
+                   Change(&AdminService::UnsetLimits)};
   import_limits_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestImportLimits(context, request, writer, queue, queue, tag);
                     },
-                    [this](ImportLimitsCall* call) { ImportLimits(call); }};
+                    Change(&AdminService::ImportLimits)};
   list_limits_ = {calls_,
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestListLimits(context, request, writer, queue, queue, tag);

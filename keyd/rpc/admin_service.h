@@ -4,6 +4,7 @@
 #include <grpcpp/completion_queue.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 #include <utility>
 
@@ -19,10 +20,12 @@ namespace keypool::rpc {
 
 class AdminService {
  public:
+  enum class Access { kChanges, kReadsOnly };
   // Everything must outlive it; it must outlive the server.
-  AdminService(engine::Engine* engine, ParseLimitsText parse_limits,
+  AdminService(Access access, engine::Engine* engine, ParseLimitsText parse_limits,
                MasterKeyRotation rotate_master_key, Calls* calls)
-      : engine_(engine),
+      : access_(access),
+        engine_(engine),
         parse_limits_(std::move(parse_limits)),
         rotate_master_key_now_(std::move(rotate_master_key)),
         calls_(calls) {}
@@ -51,6 +54,16 @@ class AdminService {
   using RotateMasterKeyCall = UnaryCall<v1::RotateMasterKeyRequest, v1::RotateMasterKeyResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
+  // The handler of a call that changes something.
+  template <class Call>
+  std::function<void(Call*)> Change(void (AdminService::*handle)(Call*)) {
+    return [this, handle](Call* call) {
+      if (access_ == Access::kChanges) return (this->*handle)(call);
+      call->Fail(absl::PermissionDeniedError(
+          "the role of this certificate is proxy: it may look at the pool, not change it"));
+    };
+  }
+
   void ServeReads(grpc::ServerCompletionQueue* queue);
   void ServeChanges(grpc::ServerCompletionQueue* queue);
   void ServeWatch(grpc::ServerCompletionQueue* queue);
@@ -75,6 +88,7 @@ class AdminService {
   void ListLimits(ListLimitsCall* call);
   void RotateMasterKey(RotateMasterKeyCall* call);
 
+  const Access access_;
   engine::Engine* const engine_;
   const ParseLimitsText parse_limits_;
   const MasterKeyRotation rotate_master_key_now_;

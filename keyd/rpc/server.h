@@ -1,6 +1,8 @@
-// keyd's gRPC server: Lease, Admin, health and reflection on one unix socket.
+// keyd's gRPC server: Lease, Admin, health and reflection on one unix socket, and over mutual TLS
+// what the role of the caller's certificate may call.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -9,6 +11,7 @@
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/master_key_rotation.h"
+#include "keyd/rpc/tls_listener.h"
 
 namespace keypool::rpc {
 
@@ -24,13 +27,14 @@ struct ServerOptions {
   absl::Duration drain_max = absl::Seconds(5);
   ParseLimitsText parse_limits = {};         // for ImportLimits, which is UNIMPLEMENTED without it
   MasterKeyRotation rotate_master_key = {};  // the same
+  TlsListenerOptions tls = {};
 };
 
 class Server {
  public:
   // Listens and serves. A socket file of a keyd that is gone is replaced. `engine` must outlive it,
   // and must not be stopped before it. Errors, which name KEYD_LISTEN: INVALID_ARGUMENT (the
-  // address), FAILED_PRECONDITION (the path is in use), UNAVAILABLE.
+  // address), FAILED_PRECONDITION (the path is in use), UNAVAILABLE; those of TlsListener.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        engine::Engine* engine);
   // Stop.
@@ -38,6 +42,8 @@ class Server {
 
   // Takes no more, answers what is under way, ends the streams. Idempotent; blocks until done.
   virtual void Stop() = 0;
+  // Where TLS is served; 0 when it is not.
+  virtual std::uint16_t tls_port() const = 0;
 };
 
 }  // namespace keypool::rpc

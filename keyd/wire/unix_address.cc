@@ -13,8 +13,7 @@ absl::StatusOr<std::string> ParseUnixAddress(std::string_view address) {
   if (address.substr(0, kScheme.size()) != kScheme) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", ToAbsl(ClipText(address, 256)),
-                     "\" is not a unix socket: write unix:/path/keyd.sock. keyd is not reachable "
-                     "over TCP in this version, because keys must not travel without mutual TLS"));
+                     "\" is not a unix socket: write unix:/path/keyd.sock"));
   }
   std::string_view path = address.substr(kScheme.size());
   if (path.substr(0, 3) == "///") path.remove_prefix(2);

@@ -197,8 +197,8 @@ TEST(SqliteSeal, TenThousandFlippedBitsNeverChangeASecret) {
     std::filesystem::remove(copy + "-shm");
     std::ofstream(copy, std::ios::binary) << bad;
     const auto store = SqliteStore::Open(copy, With(TestSealer()));
-    absl::StatusOr<policy::Snapshot> snapshot = store.status();
-    if (store.ok()) snapshot = (*store)->Load();
+    const absl::StatusOr<policy::Snapshot> snapshot =
+        store.ok() ? (*store)->Load() : absl::StatusOr<policy::Snapshot>(store.status());
     if (!snapshot.ok()) {
       ++noticed;
       continue;

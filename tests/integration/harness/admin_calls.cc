@@ -18,9 +18,9 @@ T Await(Call call) {
 
 }  // namespace
 
-AdminCalls::AdminCalls(const std::string& keyd_address) {
+AdminCalls::AdminCalls(client::KeydAddress keyd) {
   client::AdminClientOptions options;
-  options.address = keyd_address;
+  options.address = std::move(keyd);
   client_ = client::AdminClient::Open(options);
 }
 

@@ -15,7 +15,7 @@ namespace keypool::itest {
 // Thread-safe.
 class AdminCalls {
  public:
-  explicit AdminCalls(const std::string& keyd_address);
+  explicit AdminCalls(client::KeydAddress keyd);
 
   // All pages.
   absl::StatusOr<PoolStatus> Status();

@@ -22,7 +22,7 @@ using Key = std::unique_ptr<EVP_PKEY, Free>;
 using Certificate = std::unique_ptr<X509, Free>;
 using File = std::unique_ptr<std::FILE, Free>;
 
-constexpr long kSecondsValid = 24 * 3600;
+constexpr absl::Duration kValid = absl::Hours(24);
 
 void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context;
@@ -34,12 +34,14 @@ void AddExtension(X509* certificate, X509* issuer, int nid, const std::string& v
   X509_EXTENSION_free(extension);
 }
 
-Certificate MakeUnsigned(const std::string& common_name, EVP_PKEY* key, long serial) {
+Certificate MakeUnsigned(const std::string& common_name, EVP_PKEY* key, long serial,
+                         absl::Duration valid) {
   Certificate certificate(X509_new());
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), kSecondsValid);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -24 * 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()),
+                  static_cast<long>(absl::ToInt64Seconds(valid)));
   X509_set_pubkey(certificate.get(), key);
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>(common_name.c_str()), -1, -1,
@@ -58,30 +60,52 @@ bool IsAddress(const std::string& name) {
 
 }  // namespace
 
-CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name,
-                                 const std::string& prefix) {
-  const Key authority_key(EVP_EC_gen("P-256"));
-  const Certificate authority = MakeUnsigned("keypool test authority", authority_key.get(), 1);
-  X509_set_issuer_name(authority.get(), X509_get_subject_name(authority.get()));
-  AddExtension(authority.get(), authority.get(), NID_basic_constraints, "critical,CA:TRUE");
-  AddExtension(authority.get(), authority.get(), NID_key_usage, "critical,keyCertSign");
-  KP_ASSERT(X509_sign(authority.get(), authority_key.get(), EVP_sha256()) > 0);
+struct TestAuthority::Keys {
+  Key key{EVP_EC_gen("P-256")};
+  Certificate certificate;
+  long last_serial = 1;
+};
 
+TestAuthority::TestAuthority(const TempDir& dir, const std::string& prefix)
+    : dir_(dir), prefix_(prefix), keys_(std::make_unique<Keys>()) {
+  keys_->certificate = MakeUnsigned("keypool test authority", keys_->key.get(), 1, kValid);
+  X509* authority = keys_->certificate.get();
+  X509_set_issuer_name(authority, X509_get_subject_name(authority));
+  AddExtension(authority, authority, NID_basic_constraints, "critical,CA:TRUE");
+  AddExtension(authority, authority, NID_key_usage, "critical,keyCertSign");
+  KP_ASSERT(X509_sign(authority, keys_->key.get(), EVP_sha256()) > 0);
+  WriteCertificate(file(), authority);
+}
+
+TestAuthority::~TestAuthority() = default;
+
+std::string TestAuthority::file() const { return dir_.File(prefix_ + "authority.pem"); }
+
+CertificateFiles TestAuthority::Issue(const std::string& common_name,
+                                      const std::string& alternatives, const std::string& prefix,
+                                      absl::Duration valid) {
+  X509* authority = keys_->certificate.get();
   const Key key(EVP_EC_gen("P-256"));
-  const Certificate certificate = MakeUnsigned(name, key.get(), 2);
-  X509_set_issuer_name(certificate.get(), X509_get_subject_name(authority.get()));
-  AddExtension(certificate.get(), authority.get(), NID_subject_alt_name,
-               (IsAddress(name) ? "IP:" : "DNS:") + name);
-  KP_ASSERT(X509_sign(certificate.get(), authority_key.get(), EVP_sha256()) > 0);
+  const Certificate certificate = MakeUnsigned(common_name, key.get(), ++keys_->last_serial, valid);
+  X509_set_issuer_name(certificate.get(), X509_get_subject_name(authority));
+  if (!alternatives.empty()) {
+    AddExtension(certificate.get(), authority, NID_subject_alt_name, alternatives);
+  }
+  KP_ASSERT(X509_sign(certificate.get(), keys_->key.get(), EVP_sha256()) > 0);
 
-  const CertificateFiles files{dir.File(prefix + "authority.pem"),
-                               dir.File(prefix + "certificate.pem"), dir.File(prefix + "key.pem")};
-  WriteCertificate(files.authority, authority.get());
+  const CertificateFiles files{file(), dir_.File(prefix + "certificate.pem"),
+                               dir_.File(prefix + "key.pem")};
   WriteCertificate(files.certificate, certificate.get());
   const File key_file(std::fopen(files.key.c_str(), "w"));
   KP_ASSERT(key_file != nullptr && PEM_write_PrivateKey(key_file.get(), key.get(), nullptr, nullptr,
                                                         0, nullptr, nullptr) == 1);
   return files;
+}
+
+CertificateFiles MakeCertificate(const TempDir& dir, const std::string& name,
+                                 const std::string& prefix) {
+  return TestAuthority(dir, prefix)
+      .Issue(name, (IsAddress(name) ? "IP:" : "DNS:") + name, prefix, kValid);
 }
 
 }  // namespace keypool::itest

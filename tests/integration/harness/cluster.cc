@@ -124,7 +124,7 @@ void Cluster::KillKeyd() {
   keyd_->WaitForExit();
 }
 
-absl::Status Cluster::StartProxy() {
+absl::Status Cluster::StartProxy(const Settings& more) {
   ProcessOptions process{.program = Program("proxy")};
   process.environment = Over({{"HOST", "127.0.0.1"},
                               {"PORT", "0"},
@@ -134,6 +134,7 @@ absl::Status Cluster::StartProxy() {
                               {"RETRY_DELAY_SECONDS", "0"},
                               {"MAX_WAIT_SECONDS", "0"}},
                              options_.proxy);
+  process.environment = Over(std::move(process.environment), more);
   absl::StatusOr<std::unique_ptr<Process>> started = Process::Start(process);
   if (!started.ok()) return started.status();
   RunningProxy proxy{*std::move(started), 0, 0};

@@ -65,7 +65,8 @@ class Cluster {
   void KillKeyd();
   // Starts it on the same data; waits until it serves. Errors: what it wrote.
   absl::Status StartKeyd();
-  absl::Status StartProxy();
+  // With `more` over what all proxies are told.
+  absl::Status StartProxy(const Settings& more = {});
 
   // Runs poolctl against this keyd.
   Finished Poolctl(std::vector<std::string> args, std::string input = "");

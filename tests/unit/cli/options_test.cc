@@ -96,7 +96,7 @@ TEST(Options, MistakesNameTheFix) {
                 HasSubstr("--limit: must be a whole number from 1 to 1000"));
   }
   EXPECT_THAT(ReadAll({"status", "--address=localhost:1"}).parsed.err,
-              HasSubstr("KEYD_ADDRESS: keyd listens on a unix socket"));
+              HasSubstr("is neither unix:/path/to/keyd.sock nor tls://host:port"));
   EXPECT_THAT(ReadAll({"usage", "--by=moon"}).parsed.err,
               HasSubstr("--by: must be key, project, model or client"));
   for (const char* days : {"--days=0", "--days=91", "--days=x", "--days="}) {

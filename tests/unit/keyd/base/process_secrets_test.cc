@@ -35,16 +35,17 @@ TEST(WipeEnvironment, WhatIsNotSetIsNoMistake) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__)
+[[noreturn]] void RefuseDumpsAndLook() {
+  RefuseDumps();
+  rlimit core = {};
+  core.rlim_max = 1;
+  getrlimit(RLIMIT_CORE, &core);
+  std::_Exit(prctl(PR_GET_DUMPABLE) == 0 && core.rlim_max == 0 ? 0 : 1);
+}
+
 TEST(RefuseDumps, LeavesNoCoreAndNoMemoryToRead) {
   // In a process of its own: there is no way back.
-  EXPECT_EXIT(
-      {
-        RefuseDumps();
-        rlimit core = {1, 1};
-        getrlimit(RLIMIT_CORE, &core);
-        std::_Exit(prctl(PR_GET_DUMPABLE) == 0 && core.rlim_max == 0 ? 0 : 1);
-      },
-      testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(RefuseDumpsAndLook(), testing::ExitedWithCode(0), "");
 }
 #endif
 
