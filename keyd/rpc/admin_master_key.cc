@@ -13,7 +13,7 @@ void AdminService::ServeMasterKey(grpc::ServerCompletionQueue* queue) {
                           service_.RequestRotateMasterKey(context, request, writer, queue, queue,
                                                           tag);
                         },
-                        Change(&AdminService::RotateMasterKey)};
+                        Guarded(&AdminService::RotateMasterKey)};
   RotateMasterKeyCall::Await(&rotate_master_key_);
 }
 

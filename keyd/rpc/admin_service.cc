@@ -110,27 +110,27 @@ void AdminService::ServeChanges(grpc::ServerCompletionQueue* queue) {
             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
               service_.RequestReset(context, request, writer, queue, queue, tag);
             },
-            Change(&AdminService::Reset)};
+            Guarded(&AdminService::Reset)};
   add_key_ = {calls_,
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestAddKey(context, request, writer, queue, queue, tag);
               },
-              Change(&AdminService::AddKey)};
+              Guarded(&AdminService::AddKey)};
   remove_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestRemoveKey(context, request, writer, queue, queue, tag);
                  },
-                 Change(&AdminService::RemoveKey)};
+                 Guarded(&AdminService::RemoveKey)};
   disable_key_ = {calls_,
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestDisableKey(context, request, writer, queue, queue, tag);
                   },
-                  Change(&AdminService::DisableKey)};
+                  Guarded(&AdminService::DisableKey)};
   enable_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestEnableKey(context, request, writer, queue, queue, tag);
                  },
-                 Change(&AdminService::EnableKey)};
+                 Guarded(&AdminService::EnableKey)};
   ResetCall::Await(&reset_);
   AddKeyCall::Await(&add_key_);
   RemoveKeyCall::Await(&remove_key_);
@@ -175,17 +175,17 @@ void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestSetLimits(context, request, writer, queue, queue, tag);
                  },
-                 Change(&AdminService::SetLimits)};
+                 Guarded(&AdminService::SetLimits)};
   unset_limits_ = {calls_,
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestUnsetLimits(context, request, writer, queue, queue, tag);
                    },
-                   Change(&AdminService::UnsetLimits)};
+                   Guarded(&AdminService::UnsetLimits)};
   import_limits_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestImportLimits(context, request, writer, queue, queue, tag);
                     },
-                    Change(&AdminService::ImportLimits)};
+                    Guarded(&AdminService::ImportLimits)};
   list_limits_ = {calls_,
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestListLimits(context, request, writer, queue, queue, tag);

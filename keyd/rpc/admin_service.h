@@ -56,9 +56,14 @@ class AdminService {
 
   // The handler of a call that changes something.
   template <class Call>
-  std::function<void(Call*)> Change(void (AdminService::*handle)(Call*)) {
-    return [this, handle](Call* call) {
-      if (access_ == Access::kChanges) return (this->*handle)(call);
+  std::function<void(Call*)> Guarded(void (AdminService::*handle)(Call*)) {
+    return Guarded(
+        std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
+  }
+  template <class Call>
+  std::function<void(Call*)> Guarded(std::function<void(Call*)> handle) {
+    return [this, handle = std::move(handle)](Call* call) {
+      if (access_ == Access::kChanges) return handle(call);
       call->Fail(absl::PermissionDeniedError(
           "the role of this certificate is proxy: it may look at the pool, not change it"));
     };
