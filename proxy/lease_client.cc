@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "proxy/lease_guard.h"
+
 namespace keypool::proxy {
 namespace {
 
@@ -15,6 +17,16 @@ std::unique_ptr<client::LeaseSession> OpenSession(const client::KeydAddress& add
   options.poller = std::move(poller);
   options.post = [&io](std::function<void()> work) { boost::asio::post(io, std::move(work)); };
   return client::LeaseSession::Open(std::move(options), clock);
+}
+
+// Such reports grant nothing, so that what comes back is no more than a confirmation.
+client::AcquireOptions Confirming(ReportCommand report, absl::Duration timeout) {
+  client::AcquireOptions options;
+  options.command.kind = Kind::kUnmetered;
+  options.command.client = report.client;
+  options.previous = std::move(report);
+  options.timeout = timeout;
+  return options;
 }
 
 }  // namespace
@@ -82,6 +94,20 @@ AcquireWait::~AcquireWait() {
 void AcquireWait::ReportByItself() {
   if (previous_.has_value()) {
     leases_.session().Report(*std::exchange(previous_, std::nullopt));
+  }
+}
+
+ConfirmWait::ConfirmWait(LeaseClient& leases, ReportCommand report, absl::Duration timeout,
+                         Wakeup* wakeup)
+    : leases_(leases), wait_(leases, Confirming(std::move(report), timeout), wakeup) {}
+
+ConfirmWait::~ConfirmWait() {
+  if (!wait_.Done()) return;
+  absl::StatusOr<client::AcquireResult> result = wait_.Take();
+  if (!result.ok()) return;
+  // Against the promise of keyd; it goes back unsent.
+  if (auto* const grant = std::get_if<client::LeaseGrant>(&*result)) {
+    LeaseGuard(leases_.session(), std::move(*grant), AcquireCommand());
   }
 }
 

@@ -88,4 +88,21 @@ class AcquireWait final : private LeaseTaker {
   std::optional<absl::StatusOr<client::AcquireResult>> result_;
 };
 
+// A report that a session waits for until keyd has it: of a success, or of a lease that goes on.
+// Destroyed before, it does not lose the report.
+class ConfirmWait {
+ public:
+  // As AcquireWait. It is over after `timeout` at the latest.
+  ConfirmWait(LeaseClient& leases, ReportCommand report, absl::Duration timeout, Wakeup* wakeup);
+  ~ConfirmWait();
+  ConfirmWait(const ConfirmWait&) = delete;
+  ConfirmWait& operator=(const ConfirmWait&) = delete;
+
+  bool Done() const { return wait_.Done(); }
+
+ private:
+  LeaseClient& leases_;
+  AcquireWait wait_;
+};
+
 }  // namespace keypool::proxy

@@ -73,6 +73,18 @@ class LeaseGuard {
     return report;
   }
 
+  // For a lease that stays in use: what has come up meanwhile.
+  ReportCommand Meanwhile(std::vector<ResourceNote> resources) const {
+    ReportCommand report;
+    report.lease = grant_.lease;
+    report.epoch = grant_.epoch;
+    report.key = grant_.key;
+    report.client = client_;
+    report.resources = std::move(resources);
+    report.goes_on = true;
+    return report;
+  }
+
  private:
   std::optional<ReportCommand> TakeReport(AnswerFacts facts, Account account) {
     if (leases_ == nullptr) return std::nullopt;

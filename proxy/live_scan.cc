@@ -132,7 +132,7 @@ void LiveScan::OnText() {
     case Value::kNewHandle:
       if (std::string handle = LongText(); !handle.empty()) {
         if (!handles_.empty() && handles_.back() == handle) break;
-        if (handles_.size() == kHandlesMax) handles_.pop_front();
+        if (handles_.size() == kHandlesMax) handles_.erase(handles_.begin());
         handles_.push_back(std::move(handle));
       }
       break;

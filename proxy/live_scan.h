@@ -5,10 +5,11 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "keyd/base/lease.h"
 #include "proxy/json_stream.h"
@@ -19,7 +20,7 @@ namespace keypool::proxy {
 class LiveScan {
  public:
   static constexpr std::size_t kHandleBytesMax = 4096;
-  // Handles that are kept: the last ones.
+  // Handles that are kept until somebody takes them: the last ones.
   static constexpr std::size_t kHandlesMax = kResourcesMax;
 
   // The next bytes of a message, text or binary, unmasked and unpacked, in any pieces. Never fails:
@@ -38,8 +39,9 @@ class LiveScan {
   // What the session has taken so far. Inside of a turn each usageMetadata tells the whole of it;
   // every turn is counted anew, its prompt with all that was said before, so turns are summed.
   std::optional<TokenUsage> Usage() const;
-  // "sessionResumptionUpdate.newHandle", the last one at the end.
-  const std::deque<std::string>& handles() const { return handles_; }
+  // "sessionResumptionUpdate.newHandle", the last one at the end; without those that were taken.
+  const std::vector<std::string>& handles() const { return handles_; }
+  std::vector<std::string> TakeHandles() { return std::exchange(handles_, {}); }
   // Of either side: there was a message.
   bool Begun() const { return begun_; }
 
@@ -86,7 +88,7 @@ class LiveScan {
   std::optional<TokenUsage> turns_;  // that have ended
   std::string raw_;                  // a handle as it comes, with what stands around it
   std::string handle_;
-  std::deque<std::string> handles_;
+  std::vector<std::string> handles_;
 };
 
 }  // namespace keypool::proxy

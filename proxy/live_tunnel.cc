@@ -2,6 +2,7 @@
 
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <span>
 #include <utility>
 
@@ -31,12 +32,14 @@ bool Waits(IoStatus status) {
 
 }  // namespace
 
-LiveTunnel::LiveTunnel(ClientConnection& client, TimerWheel& wheel, bool deflates)
+LiveTunnel::LiveTunnel(ClientConnection& client, TimerWheel& wheel, bool deflates,
+                       const Redactor& keys)
     : client_(client),
       wheel_(wheel),
       deflates_(deflates),
+      keys_(keys),
       up_(LiveWatch::Sender::kClient, deflates),
-      down_(LiveWatch::Sender::kServer, deflates),
+      down_(LiveWatch::Sender::kServer, deflates, &keys),
       up_stall_(&client.wakeup()),
       down_stall_(&client.wakeup()),
       closing_(&client.wakeup()),
@@ -56,7 +59,7 @@ void LiveTunnel::Attach(Exchange* upstream) {
 void LiveTunnel::Detach() {
   connection_ = nullptr;
   answer_ = nullptr;
-  down_ = LiveWatch(LiveWatch::Sender::kServer, deflates_);
+  down_ = LiveWatch(LiveWatch::Sender::kServer, deflates_, &keys_);
   down_fed_ = 0;
   upstream_bad_ = false;
   upstream_ended_ = true;
@@ -69,10 +72,15 @@ bool LiveTunnel::FeedUp() {
 }
 
 bool LiveTunnel::FeedDown() {
-  const std::string_view fresh = answer_->Unread().substr(down_fed_);
-  down_fed_ += fresh.size();
-  upstream_bad_ = upstream_bad_ || !down_.Feed(fresh);
+  const std::string_view unread = answer_->Unread();
+  upstream_bad_ = upstream_bad_ || !down_.Feed(unread, std::exchange(down_fed_, unread.size()));
   return !upstream_bad_;
+}
+
+// Of what upstream has sent, what may go on.
+std::string_view LiveTunnel::ForClient() const {
+  return answer_->Unread().substr(0,
+                                  down_fed_ - std::min<std::size_t>(down_fed_, down_.HeldBack()));
 }
 
 // Before the setup has gone to it: what it says is looked at and kept.
@@ -144,7 +152,9 @@ Task<LiveTunnel::OpenEnd> LiveTunnel::Open() {
   co_return OpenEnd::kOpen;
 }
 
-Task<LiveTunnel::End> LiveTunnel::Run(const bool& stopping, absl::Duration drain_after) {
+Task<LiveTunnel::End> LiveTunnel::Run(const bool& stopping, absl::Duration drain_after,
+                                      LiveHandles* handles) {
+  handles_ = handles;
   client_.EndRequest();
   if (!FeedUp()) end_ = End::kBadClient;
   if (upstream_bad_) end_ = End::kBadUpstream;
@@ -154,6 +164,7 @@ Task<LiveTunnel::End> LiveTunnel::Run(const bool& stopping, absl::Duration drain
       moved = StepUp();
       if (!end_) moved = StepDown() || moved;
     }
+    MayPassDown();  // with nothing to pass, too
     NoteCloses();
     NoteTime(stopping, drain_after);
     if (!end_) co_await client_.wakeup().Wait();
@@ -218,8 +229,12 @@ bool LiveTunnel::SendUp(std::string_view bytes, std::size_t* sent) {
 
 bool LiveTunnel::StepDown() {
   if (down_done_) return false;
-  if (answer_->Unread().empty()) {
-    if (!close_down_.empty() && down_.AtFrameEnd()) {
+  if (ForClient().empty()) {
+    if (down_.close()) {
+      answer_->Consume(answer_->Unread().size());  // what stands behind a close frame
+      down_fed_ = 0;
+    }
+    if (answer_->Unread().empty() && !close_down_.empty() && down_.AtFrameEnd()) {
       std::size_t sent = 0;
       if (!SendDown(close_down_, &sent)) return false;
       close_down_.erase(0, sent);
@@ -250,14 +265,18 @@ bool LiveTunnel::StepDown() {
       end_ = End::kBadUpstream;
       return false;
     }
+    if (ForClient().empty()) return true;
   }
+  if (!MayPassDown()) return false;
   std::size_t sent = 0;
-  if (!SendDown(answer_->Unread(), &sent)) return false;
+  if (!SendDown(ForClient(), &sent)) return false;
   answer_->Consume(sent);
   down_fed_ -= sent;
   bytes_down_ += sent;
   return true;
 }
+
+bool LiveTunnel::MayPassDown() { return handles_ == nullptr || handles_->Tell(&down_.scan()); }
 
 bool LiveTunnel::SendDown(std::string_view bytes, std::size_t* sent) {
   if (client_.WriteArmed(client_want_)) return false;

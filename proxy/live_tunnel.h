@@ -2,7 +2,8 @@
 //
 //   wait for the setup → (a key for its model; perhaps another connection) → open → run
 //
-// Bytes pass unchanged in both directions; what the pool has to know of them is read on the side.
+// Bytes pass unchanged in both directions, but for keys in what upstream says; what the pool has to
+// know of them is read on the side.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,9 @@
 #include "absl/time/time.h"
 #include "proxy/client_connection.h"
 #include "proxy/exchange.h"
+#include "proxy/live_handles.h"
 #include "proxy/live_watch.h"
+#include "proxy/redact.h"
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
 
@@ -27,7 +30,8 @@ class LiveTunnel {
   static constexpr std::size_t kSetupBytesMax = 1024 * 1024;
   static constexpr absl::Duration kSetupMax = absl::Seconds(60);
 
-  LiveTunnel(ClientConnection& client, TimerWheel& wheel, bool deflates);
+  // `keys` are masked in what upstream says: those of all connections, which may become more.
+  LiveTunnel(ClientConnection& client, TimerWheel& wheel, bool deflates, const Redactor& keys);
   LiveTunnel(const LiveTunnel&) = delete;
   LiveTunnel& operator=(const LiveTunnel&) = delete;
 
@@ -65,8 +69,9 @@ class LiveTunnel {
   };
   // Passes everything on until either side ends it. `drain_after` it has become true that
   // `stopping`, with a notification of the client's wakeup, both sides are told to go (1001). May
-  // come without Open: then nothing was kept.
-  Task<End> Run(const bool& stopping, absl::Duration drain_after);
+  // come without Open: then nothing was kept. `handles`, which may be null, is told of those that
+  // come down before the client gets them.
+  Task<End> Run(const bool& stopping, absl::Duration drain_after, LiveHandles* handles);
 
   // A frame of ours could go to the client now.
   bool MaySpeak() const { return down_.AtFrameEnd() && answer_->Unread().empty(); }
@@ -77,6 +82,7 @@ class LiveTunnel {
   bool ClosedHere() const { return closed_here_; }
   // What upstream has said.
   const LiveScan& answers() const { return down_.scan(); }
+  LiveScan& answers() { return down_.scan(); }
   std::uint64_t bytes_up() const { return bytes_up_; }
   std::uint64_t bytes_down() const { return bytes_down_; }
 
@@ -86,6 +92,8 @@ class LiveTunnel {
   bool FeedDown();
   bool StepUp();
   bool StepDown();
+  std::string_view ForClient() const;
+  bool MayPassDown();
   bool SendUp(std::string_view bytes, std::size_t* sent);
   bool SendDown(std::string_view bytes, std::size_t* sent);
   void Close(int code, std::string_view reason);
@@ -95,8 +103,10 @@ class LiveTunnel {
   ClientConnection& client_;
   TimerWheel& wheel_;
   const bool deflates_;
+  const Redactor& keys_;
   UpstreamConnection* connection_ = nullptr;
   UpstreamAnswer* answer_ = nullptr;
+  LiveHandles* handles_ = nullptr;
   LiveWatch up_;
   LiveWatch down_;
   std::string held_;        // everything from the client's first byte to its setup

@@ -1,6 +1,7 @@
 #include "proxy/pooled_list.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
@@ -14,10 +15,23 @@
 namespace keypool::proxy {
 namespace {
 
-constexpr std::string_view kCollections[] = {"files", "cachedContents", "batches", "tunedModels",
-                                             "fileSearchStores"};
+struct Collection {
+  std::string_view name;
+  std::string_view member;  // of a page, which has the items
+};
+constexpr Collection kCollections[] = {{"files", "files"},
+                                       {"cachedContents", "cachedContents"},
+                                       {"batches", "operations"},
+                                       {"tunedModels", "tunedModels"},
+                                       {"fileSearchStores", "fileSearchStores"}};
 constexpr std::size_t kPageTokenBytesMax = 4096;
-constexpr std::size_t kNameBytesMax = 256;
+
+const Collection* Find(std::string_view name) {
+  const auto* const found =
+      std::find_if(std::begin(kCollections), std::end(kCollections),
+                   [name](const Collection& collection) { return collection.name == name; });
+  return found == std::end(kCollections) ? nullptr : found;
+}
 
 // What a token of ours begins with; the number is the version of what follows.
 constexpr std::string_view kTokenMark = "pool1.";
@@ -96,13 +110,13 @@ Paging ReadPaging(std::string_view query) {
 }  // namespace
 
 std::string_view PooledCollectionNamed(std::string_view name) {
-  for (const std::string_view collection : kCollections) {
-    if (name == collection) return collection;
-  }
-  return {};
+  const Collection* const found = Find(name);
+  return found == nullptr ? std::string_view{} : found->name;
 }
 
 std::optional<PooledList> PooledList::Open(std::string_view collection, std::string_view target) {
+  const Collection* const found = Find(collection);
+  if (found == nullptr) return std::nullopt;
   const std::size_t mark = std::min(target.find('?'), target.size());
   Paging paging = ReadPaging(target.substr(std::min(mark + 1, target.size())));
   PooledList list;
@@ -111,7 +125,7 @@ std::optional<PooledList> PooledList::Open(std::string_view collection, std::str
     if (!place.has_value()) return std::nullopt;
     list.next_ = *std::move(place);
   }
-  list.collection_ = collection;
+  list.member_ = found->member;
   list.path_ = target.substr(0, mark);
   list.query_ = std::move(paging.others);
   list.size_ = paging.size;
@@ -142,21 +156,13 @@ bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
   for (std::string name; json.NextName(&name);) {
     if (name == "nextPageToken") {
       *page_token = json.Text(kPageTokenBytesMax).value_or("");
-    } else if (name == collection_) {
+    } else if (name == member_) {
       if (!json.EnterArray()) continue;
       while (json.NextElement()) {
         const std::string_view item = json.Raw();
         if (json.Failed()) break;
         items_.append(count_++ == 0 ? "\n" : ",\n").append(item);
-        JsonReader inside(item);
-        if (!inside.EnterObject()) continue;
-        for (std::string member; inside.NextName(&member);) {
-          if (member != "name") {
-            inside.Skip();
-          } else if (auto text = inside.Text(kNameBytesMax)) {
-            last_names_.push_back(*std::move(text));
-          }
-        }
+        last_items_.push_back(item);
       }
     } else {
       json.Skip();
@@ -167,7 +173,7 @@ bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
 
 bool PooledList::Take(std::string_view project, std::string_view payload) {
   ++pages_;
-  last_names_.clear();
+  last_items_.clear();
   const bool peeking = Peeking();
   const std::size_t items_before = items_.size();
   const std::size_t count_before = count_;
@@ -177,7 +183,7 @@ bool PooledList::Take(std::string_view project, std::string_view payload) {
   if (!whole || peeking) {
     items_.resize(items_before);
     count_ = count_before;
-    last_names_.clear();
+    last_items_.clear();
     page_token.clear();
   }
   if (more_) return whole;
@@ -193,7 +199,7 @@ bool PooledList::Done() const {
 
 std::string PooledList::Body() const {
   std::string body = "{";
-  if (count_ > 0) body += absl::StrCat("\n\"", collection_, "\": [", items_, "\n]");
+  if (count_ > 0) body += absl::StrCat("\n\"", ToAbsl(member_), "\": [", items_, "\n]");
   if (!ended_) {
     body += absl::StrCat(count_ > 0 ? "," : "", "\n\"nextPageToken\": \"", MakeToken(next_), "\"");
   }

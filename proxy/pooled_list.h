@@ -33,8 +33,8 @@ class PooledList {
   static constexpr std::size_t kBytesMax = 4 * 1024 * 1024;
   static constexpr int kPagesMax = 64;
 
-  // `target` is what the client asked for, without credentials. Nothing when its pageToken is not
-  // one of ours.
+  // `collection` as PooledCollectionNamed has it. `target` is what the client asked for, without
+  // credentials. Nothing when its pageToken is not one of ours.
   static std::optional<PooledList> Open(std::string_view collection, std::string_view target);
 
   // Whose page comes next: that of `project`, or with `behind` that of the first project behind it
@@ -59,8 +59,8 @@ class PooledList {
   bool Done() const;
   // The list in Google's shape, with the token of the next page if there may be one.
   std::string Body() const;
-  // Names of the items of the page taken last, such as "files/abc".
-  const std::vector<std::string>& LastNames() const { return last_names_; }
+  // The items of the page taken last that go into the list, as they stand in its payload.
+  const std::vector<std::string_view>& LastItems() const { return last_items_; }
 
  private:
   PooledList() = default;
@@ -70,7 +70,7 @@ class PooledList {
   // take an empty last page for an error.
   bool Peeking() const { return Full() && next_.behind; }
 
-  std::string collection_;
+  std::string_view member_;  // static storage
   std::string path_;
   std::string query_;     // without the parameters of paging
   std::size_t size_ = 0;  // pageSize; 0: none
@@ -80,7 +80,7 @@ class PooledList {
   int pages_ = 0;
   std::size_t count_ = 0;
   std::string items_;  // raw, with commas
-  std::vector<std::string> last_names_;
+  std::vector<std::string_view> last_items_;
 };
 
 }  // namespace keypool::proxy

@@ -53,6 +53,8 @@ class RedactStream {
   // stays valid until the next call.
   void Pass(Pieces* pieces, bool last);
 
+  // What is held back, or was at the end, is half of a key or more.
+  bool HoldsHalf() const { return half_; }
   // A key was found so far, or half of one at the end: for texts that cannot be masked.
   bool Shows() const { return found_ || half_; }
 

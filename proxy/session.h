@@ -101,6 +101,7 @@ class Session {
   // Lists over the whole pool: session_list.cc.
   Task<End> OpenList(Request& request);
   Task<End> TakeListPage(Request& request);
+  Task<Interrupt> LearnListed(Request& request, AnswerFacts facts);
   Task<End> RespondList(Request& request);
   // The refusal is no end of the request, but of a project's part of the list or of the list.
   static bool MovesListOn(const Refusal& refusal, const PooledList& list);
@@ -116,6 +117,8 @@ class Session {
   static bool TellsNews(const Request& request, const std::vector<ResourceNote>& notes);
   // Has keyd know what a small answer shows before the client sees its end.
   Task<Interrupt> Learn(Request& request, AnswerScan* scan);
+  // Waits until keyd has the report of a success, but not for long. kGone: the client has left.
+  Task<Interrupt> Confirm(std::optional<ReportCommand> report);
   // Nothing: the client has left.
   Task<std::optional<absl::StatusOr<client::AcquireResult>>> Ask(client::AcquireOptions options);
   // The answer is of a project of which nobody knows whether it is the right one.

@@ -1,10 +1,13 @@
 // Lists of what every project has its own of, put together over the whole pool.
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/log.h"
 #include "proxy/inflate.h"
+#include "proxy/learned_resources.h"
 #include "proxy/relay.h"
 #include "proxy/respond.h"
 #include "proxy/session.h"
@@ -48,9 +51,10 @@ Task<Session::End> Session::TakeListPage(Request& request) {
       co_await KeepPayload(client_, exchange, request.keys, {kPageBytesMax, kPageTimeMax});
   AnswerFacts facts;
   facts.http_status = answer.head().status;
-  request.lease.Settle(std::move(facts));
-  if (interrupt == Interrupt::kGone) co_return Left(request, "client_gone");
-  if (answer.complete) exchange.Finish();
+  if (interrupt == Interrupt::kGone) {
+    request.lease.Settle(std::move(facts));
+    co_return Left(request, "client_gone");
+  }
   const std::string_view encoding = answer.head().content_encoding;
   const std::string page =
       CanInflate(encoding) ? Inflate(answer.kept, kPageBytesMax) : std::move(answer.kept);
@@ -59,9 +63,38 @@ Task<Session::End> Session::TakeListPage(Request& request) {
                  {{"project", request.project.value()},
                   {"problem", "its list is no JSON object, or longer than 4 MiB"}});
   }
+  if (answer.complete) exchange.Finish();
+  Task<Interrupt> learning = LearnListed(request, std::move(facts));
+  const Interrupt learned = co_await std::move(learning);
+  if (learned == Interrupt::kGone) co_return Left(request, "client_gone");
   if (request.list->Done()) co_return co_await RespondList(request);
   AskForListPage(request);
   co_return std::nullopt;
+}
+
+// Who sees a name in a list may use it through any proxy, at once.
+Task<Interrupt> Session::LearnListed(Request& request, AnswerFacts facts) {
+  std::vector<ResourceNote> notes;
+  for (const std::string_view item : request.list->LastItems()) {
+    LearnedScan scan(Shows::kByName, {});
+    scan.Feed(item);
+    for (ResourceNote& note : scan.Notes(services_.clock.WallNow())) {
+      notes.push_back(std::move(note));
+    }
+    if (notes.size() < kResourcesMax) continue;
+    // More than one report holds.
+    std::vector<ResourceNote> first(notes.begin(), notes.begin() + kResourcesMax);
+    notes.erase(notes.begin(), notes.begin() + kResourcesMax);
+    services_.leases.session().Report(request.lease.Meanwhile(std::move(first)));
+  }
+  if (notes.empty()) {
+    request.lease.Settle(std::move(facts));
+    co_return Interrupt::kNone;
+  }
+  LeaseGuard::Account account;
+  account.resources = std::move(notes);
+  Task<Interrupt> confirming = Confirm(request.lease.Release(std::move(facts), std::move(account)));
+  co_return co_await std::move(confirming);
 }
 
 bool Session::MovesListOn(const Refusal& refusal, const PooledList& list) {

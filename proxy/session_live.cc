@@ -7,12 +7,13 @@
 // The upgrade costs no quota, so it goes with any key. The client learns nothing of what happens
 // between its setup and the first answer to it: until then another key can be tried.
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "keyd/base/log.h"
 #include "proxy/field_names.h"
+#include "proxy/live_handles.h"
 #include "proxy/live_tunnel.h"
 #include "proxy/message_class.h"
 #include "proxy/refusals.h"
@@ -36,9 +37,6 @@ constexpr int kPolicy = 1008;
 constexpr int kTooBig = 1009;
 constexpr int kInternal = 1011;  // also what Google says when quota is spent
 constexpr int kTryAgainLater = 1013;
-
-// As long as Google takes a handle at most.
-constexpr absl::Duration kHandleLifetime = absl::Hours(24);
 
 // Drops and late leases in a row, in which nobody has refused anything.
 constexpr int kLateMax = 3;
@@ -75,14 +73,6 @@ AnswerFacts FactsOf(const LiveTunnel& tunnel) {
   return facts;
 }
 
-std::vector<ResourceNote> HandlesIn(const LiveScan& answers) {
-  std::vector<ResourceNote> notes;
-  for (const std::string& handle : answers.handles()) {
-    notes.push_back({LiveResource(handle), kHandleLifetime});
-  }
-  return notes;
-}
-
 std::string_view OutcomeOf(LiveTunnel::End end) {
   switch (end) {
     case LiveTunnel::End::kEnded:
@@ -111,7 +101,7 @@ Task<Session::After> Session::ServeLive(Request& request) {
   AppendClientHead(head, options, &text);
   request.keys.Mask(&text);
   request.live_agreement = AgreementOf(head);
-  LiveTunnel tunnel(client_, services_.wheel, Deflates(head));
+  LiveTunnel tunnel(client_, services_.wheel, Deflates(head), request.keys);
   tunnel.Attach(&*request.exchange);
   request.status = kSwitchingProtocols;
   const Interrupt interrupt = co_await client_.Write(text);
@@ -293,12 +283,18 @@ Task<Session::After> Session::RunLive(Request& request, LiveTunnel& tunnel) {
   request.head = RequestHead();
   request.head.method = "GET";
   request.head.target = request.live_target;
+  // Without a lease there is no project of the pool.
+  std::optional<LiveHandles> handles;
+  if (request.lease.Open()) {
+    handles.emplace(services_.leases, services_.wheel, client_.wakeup(), request.lease);
+  }
   const LiveTunnel::End end =
-      co_await tunnel.Run(services_.stopping, services_.config.shutdown_grace * 0.75);
+      co_await tunnel.Run(services_.stopping, services_.config.shutdown_grace * 0.75,
+                          handles.has_value() ? &*handles : nullptr);
   request.streamed_bytes += tunnel.bytes_up();
   request.payload_bytes += tunnel.bytes_down();
   request.lease.Settle(FactsOf(tunnel),
-                       {tunnel.answers().Usage(), {}, HandlesIn(tunnel.answers())});
+                       {tunnel.answers().Usage(), {}, HandleNotes(tunnel.answers().TakeHandles())});
   request.outcome = OutcomeOf(end);
   switch (end) {
     case LiveTunnel::End::kEnded:

@@ -137,21 +137,19 @@ Task<Interrupt> Session::Learn(Request& request, AnswerScan* scan) {
   facts.http_status = head.status;
   LeaseGuard::Account account = AccountOf(*scan);
   account.resources = std::move(notes);
-  // A report of success grants nothing, so that what comes back is no more than a confirmation.
-  client::AcquireOptions options;
-  options.command.kind = Kind::kUnmetered;
-  options.command.client = client_address_;
-  options.previous = request.lease.Release(std::move(facts), std::move(account));
-  options.timeout = kConfirmMax;
-  Task<std::optional<absl::StatusOr<client::AcquireResult>>> asking = Ask(std::move(options));
-  std::optional<absl::StatusOr<client::AcquireResult>> answer = co_await std::move(asking);
-  if (answer.has_value() && answer->ok()) {
-    // Against the promise of keyd; it goes back unsent.
-    if (auto* const grant = std::get_if<client::LeaseGrant>(&**answer)) {
-      LeaseGuard(services_.leases.session(), std::move(*grant), AcquireCommand());
-    }
+  Task<Interrupt> confirming = Confirm(request.lease.Release(std::move(facts), std::move(account)));
+  co_return co_await std::move(confirming);
+}
+
+Task<Interrupt> Session::Confirm(std::optional<ReportCommand> report) {
+  if (!report.has_value()) co_return Interrupt::kNone;
+  const ConfirmWait wait(services_.leases, *std::move(report), kConfirmMax, &client_.wakeup());
+  client_.ClearDeadline();
+  while (!wait.Done()) {
+    if (client_.Interrupted() == Interrupt::kGone) co_return Interrupt::kGone;
+    co_await client_.wakeup().Wait();
   }
-  co_return answer.has_value() ? Interrupt::kNone : Interrupt::kGone;
+  co_return Interrupt::kNone;
 }
 
 LeaseGuard::Account Session::AccountOf(const AnswerScan& scan) {

@@ -1,6 +1,7 @@
 #include "proxy/upstream_answer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "keyd/base/assert.h"
@@ -12,6 +13,10 @@ namespace keypool::proxy {
 IoStatus UpstreamAnswer::Fill(UpstreamConnection& connection) {
   if (block_ == nullptr) block_ = buffers_.Take();
   if (begin_ == end_) begin_ = end_ = pinned_;
+  if (end_ == BufferPool::kBlockBytes) {
+    std::memmove(block_.get() + pinned_, block_.get() + begin_, end_ - begin_);
+    end_ -= std::exchange(begin_, pinned_) - pinned_;
+  }
   KP_ASSERT(end_ < BufferPool::kBlockBytes);
   const IoResult result = connection.Read(block_.get() + end_, BufferPool::kBlockBytes - end_);
   end_ += result.bytes;

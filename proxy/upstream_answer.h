@@ -21,7 +21,7 @@ class UpstreamAnswer {
   UpstreamAnswer(const UpstreamAnswer&) = delete;
   UpstreamAnswer& operator=(const UpstreamAnswer&) = delete;
 
-  // Reads once. What was decoded before must have been used.
+  // Reads once, behind what is unread, which may move. What was decoded before must have been used.
   IoStatus Fill(UpstreamConnection& connection);
   // True when any byte has come.
   bool Begun() const { return begun_; }

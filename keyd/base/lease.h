@@ -166,9 +166,11 @@ struct ReportCommand {
   std::string model_version = {};
   std::string client = {};  // as in the AcquireCommand
   std::vector<ResourceNote> resources = {};
+  // The lease does not end with it: only key and resources are told.
+  bool goes_on = false;
 };
 
-enum class Settled { kNow, kLate, kDuplicate, kOtherEpoch };
+enum class Settled { kNow, kLate, kDuplicate, kOtherEpoch, kGoesOn };
 
 struct ReportReply {
   Settled settled = Settled::kNow;

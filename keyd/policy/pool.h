@@ -63,8 +63,8 @@ class Pool {
   std::size_t Held() const;
   // The answer to an Acquire whose previous attempt failed in a way that no other key would mend.
   static Refusal NotRetryable();
-  // Ends a lease at most once; cools what the facts blame; learns where the things live that the
-  // answer tells of.
+  // Ends a lease at most once, unless it goes on; cools what the facts blame; learns where the
+  // things live that the answer tells of.
   ReportReply Apply(const ReportCommand& command, const Now& now, absl::BitGenRef rng,
                     Mutations* mutations);
 

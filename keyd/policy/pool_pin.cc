@@ -108,4 +108,11 @@ void Pool::State::LearnResources(const ReportCommand& command, const ProjectId& 
   }
 }
 
+// Without a look at the lease.
+void Pool::State::LearnElsewhere(const ReportCommand& command, const Moment& m,
+                                 Mutations* mutations) {
+  const KeyEntry* key = roster.Find(command.key);
+  if (key != nullptr) LearnResources(command, key->project->id, m, mutations);
+}
+
 }  // namespace keypool::policy

@@ -9,14 +9,17 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
                         Mutations* mutations) {
   State& state = *state_;
   const Moment m = state.Observe(now);
+  if (command.goes_on) {
+    state.LearnElsewhere(command, m, mutations);
+    return {.settled = Settled::kGoesOn, .retryable = false};
+  }
   const Verdict verdict = command.sent ? Judge(command.facts) : JudgeUnsent();
   // Told even of a report that came before: the Acquire that carries it may be a repetition too.
   ReportReply reply = {.settled = Settled::kNow, .retryable = verdict.retryable};
   if (command.epoch != state.epoch) {
     state.ApplyElsewhere(verdict, command, m, mutations);
     state.CountUsageElsewhere(command, m);
-    const KeyEntry* key = state.roster.Find(command.key);
-    if (key != nullptr) state.LearnResources(command, key->project->id, m, mutations);
+    state.LearnElsewhere(command, m, mutations);
     reply.settled = Settled::kOtherEpoch;
     return reply;
   }

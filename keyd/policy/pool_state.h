@@ -127,6 +127,7 @@ struct Pool::State {
   bool OwnsNamed(const ProjectId& project, const AcquireCommand& command, const Moment& m) const;
   void LearnResources(const ReportCommand& command, const ProjectId& project, const Moment& m,
                       Mutations* mutations);
+  void LearnElsewhere(const ReportCommand& command, const Moment& m, Mutations* mutations);
 
   // --- pool_alias.cc
   // Whose buckets count requests for `asked`.

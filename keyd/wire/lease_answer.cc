@@ -207,6 +207,8 @@ v1::ReportResponse::Settled Encode(Settled settled) {
       return v1::ReportResponse::SETTLED_DUPLICATE;
     case Settled::kOtherEpoch:
       return v1::ReportResponse::SETTLED_OTHER_EPOCH;
+    case Settled::kGoesOn:
+      return v1::ReportResponse::SETTLED_GOES_ON;
   }
   return v1::ReportResponse::SETTLED_UNSPECIFIED;
 }
@@ -221,6 +223,8 @@ absl::StatusOr<Settled> Decode(v1::ReportResponse::Settled in) {
       return Settled::kDuplicate;
     case v1::ReportResponse::SETTLED_OTHER_EPOCH:
       return Settled::kOtherEpoch;
+    case v1::ReportResponse::SETTLED_GOES_ON:
+      return Settled::kGoesOn;
     default:
       return NotUnderstood("settled");
   }

@@ -324,6 +324,7 @@ void Encode(const ReportCommand& command, v1::ReportRequest* out) {
     out->set_client(ClipText(command.client, kClientBytesMax));
   }
   EncodeNotes(command, out);
+  out->set_goes_on(command.goes_on);
 }
 
 absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
@@ -353,6 +354,7 @@ absl::StatusOr<ReportCommand> Decode(const v1::ReportRequest& in) {
   KP_RETURN_IF_ERROR(CheckClient(in.client()));
   command.client = in.client();
   KP_RETURN_IF_ERROR(DecodeNotes(in, &command));
+  command.goes_on = in.goes_on();
   return command;
 }
 

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/integration/harness/admin_calls.h"
 #include "tests/integration/harness/cluster.h"
@@ -191,6 +192,25 @@ std::string HandleIn(const std::string& message) {
   return message.substr(begin, message.find('"', begin) - begin);
 }
 
+std::string Resuming(const std::string& handle) {
+  return R"(,"sessionResumption":{"handle":")" + handle + "\"}";
+}
+
+// A session that is given a handle with its setup, and then one with each turn.
+std::unique_ptr<LiveClient> Resumable(Cluster& cluster, int proxy, std::string* handle) {
+  auto client = std::make_unique<LiveClient>(cluster.proxy_port(proxy));
+  client->Setup("gemini-2.5-flash", R"(,"sessionResumption":{})");
+  *handle = HandleIn(client->ReceiveUntil("newHandle").value_or(""));
+  EXPECT_NE(*handle, "");
+  return client;
+}
+
+bool Resumes(Cluster& cluster, int proxy, const std::string& handle) {
+  LiveClient client(cluster.proxy_port(proxy));
+  return client.Setup("gemini-2.5-flash", Resuming(handle)) &&
+         client.Receive() == R"({"setupComplete":{}})";
+}
+
 TEST(LiveKeys, ResumptionThenTheHandleReachesTheProjectThatGaveIt) {
   auto cluster = Cluster::Start({.keys = TestKeys(1)}).value();
   std::string handle;
@@ -201,10 +221,57 @@ TEST(LiveKeys, ResumptionThenTheHandleReachesTheProjectThatGaveIt) {
     ASSERT_NE(handle, "");
     ASSERT_TRUE(client.Close(1000, ""));
   }
-  LiveClient client(cluster->proxy_port());
-  ASSERT_TRUE(
-      client.Setup("gemini-2.5-flash", R"(,"sessionResumption":{"handle":")" + handle + "\"}"));
-  EXPECT_EQ(client.Receive(), R"({"setupComplete":{}})");
+  EXPECT_TRUE(Resumes(*cluster, 0, handle));
+}
+
+TEST(LiveKeys, HandleOfASessionThatGoesOnThenAnotherProxyFindsItsProjectAtOnce) {
+  auto cluster = Cluster::Start({.keys = TestKeys(3), .proxies = 2}).value();
+  std::vector<std::unique_ptr<LiveClient>> open;
+  for (int i = 0; i < 6; ++i) {
+    std::string handle;
+    open.push_back(Resumable(*cluster, 0, &handle));
+    EXPECT_TRUE(Resumes(*cluster, 1, handle)) << i;
+  }
+  // The lease of each is as open as it was.
+  ASSERT_TRUE(open[0]->Say("four"));
+  EXPECT_TRUE(open[0]->ReceiveUntil("turnComplete").has_value());
+  EXPECT_TRUE(open[0]->Close(1000, ""));
+  EXPECT_TRUE(WaitForUsage(*cluster, R"("input_tokens":2)"));
+}
+
+TEST(LiveKeys, HandlesOneAfterTheOtherThenTheLastIsKnownThoughTheProxyIsKilled) {
+  auto cluster = Cluster::Start({.keys = TestKeys(3), .proxies = 2}).value();
+  for (int i = 0; i < 3; ++i) {
+    std::string handle;
+    const auto client = Resumable(*cluster, 0, &handle);
+    for (int turn = 0; turn < 5; ++turn) {
+      ASSERT_TRUE(client->Say("more"));
+      handle = HandleIn(client->ReceiveUntil("newHandle").value_or(""));
+      ASSERT_NE(handle, "");
+    }
+    // They came so fast that keyd learns of the last a moment later.
+    EXPECT_TRUE(WaitUntil([&] { return Resumes(*cluster, 1, handle); }));
+  }
+  std::string handle;
+  const auto client = Resumable(*cluster, 0, &handle);
+  cluster->proxy(0).Signal(SIGKILL);
+  ASSERT_EQ(cluster->proxy(0).WaitForExit(), 128 + SIGKILL);
+  EXPECT_EQ(client->Receive(), std::nullopt);
+  EXPECT_TRUE(Resumes(*cluster, 1, handle));
+}
+
+TEST(LiveKeys, KeydDoesNotAnswerThenHandlesComeAllTheSameAndAreLearnedLater) {
+  auto cluster = Cluster::Start({.keys = TestKeys(3), .proxies = 2}).value();
+  std::string handle;
+  const auto client = Resumable(*cluster, 0, &handle);
+  cluster->keyd().Signal(SIGSTOP);
+  std::string last;
+  for (int turn = 0; turn < 3 && client->Say("more"); ++turn) {
+    last = HandleIn(client->ReceiveUntil("newHandle").value_or(""));
+    EXPECT_NE(last, "");
+  }
+  cluster->keyd().Signal(SIGCONT);
+  EXPECT_TRUE(WaitUntil([&] { return Resumes(*cluster, 1, last); }));
 }
 
 TEST(LiveKeys, SetupInPiecesAndLateThenServedAllTheSame) {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/fakes/gemini/contents.h"
 #include "tests/fakes/gemini/function_calls.h"
+#include "tests/fakes/gemini/resources.h"
 
 namespace keypool::fake {
 namespace {
@@ -160,8 +161,13 @@ Reply GeminiApi::Answer(const ApiRequest& request, const Subject& subject) {
 }
 
 Reply GeminiApi::NativeAnswer(const ApiRequest& request, const Subject& subject) {
-  const Saying saying{subject.model, subject.project, answers_, Tokens(request),
-                      FunctionToCall(request.body)};
+  const bool from_cache = request.body.find("\"cachedContent\"") != std::string::npos;
+  const Saying saying{subject.model,
+                      subject.project,
+                      answers_,
+                      Tokens(request),
+                      FunctionToCall(request.body),
+                      from_cache ? kCachedTokens : 0};
   const std::string& method = subject.method;
   if (method == "generateContent") return JsonReply(GeneratedContent(saying));
   if (method == "streamGenerateContent") {

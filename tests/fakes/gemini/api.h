@@ -95,10 +95,15 @@ class GeminiApi {
     std::string project;
     std::string model;
     absl::Time created;
-    std::string state;
+    std::string state;       // of a batch
+    std::string label;       // its display name; of an interaction, what the model said
+    absl::Time expires;      // of a cache
+    std::string input_file;  // of a batch that was made in OpenAI's way
   };
   static boost::json::value CacheResource(const std::string& name, const Kept& cache);
   static boost::json::value BatchResource(const std::string& name, const Kept& batch);
+  static boost::json::object InteractionResource(const std::string& id, const Kept& interaction);
+  Reply OpenAiBatches(const ApiRequest& request, const Subject& subject);
 
   Quota quota_;
   std::set<std::string> models_;

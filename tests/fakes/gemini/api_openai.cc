@@ -1,6 +1,9 @@
 // The OpenAI-compatible part: /{version}/openai/….
+#include <algorithm>
 #include <boost/json.hpp>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "tests/fakes/gemini/api.h"
 #include "tests/fakes/gemini/contents.h"
 #include "tests/fakes/gemini/function_calls.h"
@@ -48,6 +51,11 @@ json::object ModelObject(const std::string& model) {
   return {{"id", "models/" + model}, {"object", "model"}, {"owned_by", "google"}};
 }
 
+// How OpenAI's API calls the states of a batch.
+std::string_view StatusOf(std::string_view state) {
+  return state == "BATCH_STATE_CANCELLED" ? "cancelled" : "validating";
+}
+
 }  // namespace
 
 Reply GeminiApi::OpenAiModels(const Subject& subject) const {
@@ -63,8 +71,47 @@ Reply GeminiApi::OpenAiModels(const Subject& subject) const {
   return JsonReply(json::object{{"object", "list"}, {"data", std::move(listed)}});
 }
 
+// /batches, /batches/ID and /batches/ID/cancel, with ids that are names: "batches/…".
+Reply GeminiApi::OpenAiBatches(const ApiRequest& request, const Subject& subject) {
+  const auto resource = [](const std::string& name, const Kept& batch) {
+    return json::object{{"id", name},
+                        {"object", "batch"},
+                        {"endpoint", "/v1/chat/completions"},
+                        {"completion_window", "24h"},
+                        {"input_file_id", batch.input_file},
+                        {"status", StatusOf(batch.state)},
+                        {"created_at", absl::ToUnixSeconds(batch.created)}};
+  };
+  constexpr std::string_view kCancel = "/cancel";
+  std::string name = subject.method.substr(std::min<std::size_t>(8, subject.method.size()));
+  const bool cancels = name.ends_with(kCancel);
+  if (cancels) name.erase(name.size() - kCancel.size());
+  if (name.empty() && request.head->method == "POST") {
+    boost::system::error_code error;
+    const json::value body = json::parse(request.body, error);
+    const json::value* file = error ? nullptr : body.find_pointer("/input_file_id", error);
+    if (file == nullptr || !file->is_string()) {
+      return BadRequest("input_file_id is missing.", subject.shape);
+    }
+    name = absl::StrCat("batches/fake-", ++made_);
+    Kept& batch = batches_[name];
+    batch.project = subject.project;
+    batch.created = request.at;
+    batch.state = "BATCH_STATE_PENDING";
+    batch.input_file = file->get_string();
+    return JsonReply(resource(name, batch));
+  }
+  const auto found = batches_.find(name);
+  if (found == batches_.end() || found->second.project != subject.project) {
+    return ErrorReply({404, "NOT_FOUND", "Requested entity was not found.", {}}, subject.shape);
+  }
+  if (cancels) found->second.state = "BATCH_STATE_CANCELLED";
+  return JsonReply(resource(name, found->second));
+}
+
 Reply GeminiApi::OpenAiAnswer(const ApiRequest& request, const Subject& subject) {
   if (subject.method.starts_with("models")) return OpenAiModels(subject);
+  if (subject.method.starts_with("batches")) return OpenAiBatches(request, subject);
   boost::system::error_code error;
   const json::value body = json::parse(request.body, error);
   if (error || !body.is_object()) {

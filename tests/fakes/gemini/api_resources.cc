@@ -30,13 +30,29 @@ void ForEachText(const json::value& value,
   }
 }
 
-std::string TextOf(const std::string& body, std::string_view name) {
+// The text at `pointer` ("/model"); empty when there is none.
+std::string TextAt(const std::string& body, std::string_view pointer) {
   boost::system::error_code error;
   const json::value value = json::parse(body, error);
-  if (error || !value.is_object()) return {};
-  const json::value* const member = value.get_object().if_contains(name);
-  return member != nullptr && member->is_string() ? std::string(member->get_string())
-                                                  : std::string();
+  if (error) return {};
+  const json::value* const found = value.find_pointer({pointer.data(), pointer.size()}, error);
+  return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
+}
+
+// When a cache ends that is made or changed at `now`; nothing when the body says nothing of it.
+std::optional<absl::Time> EndOfCache(const std::string& body, absl::Time now) {
+  absl::Duration ttl;
+  if (absl::ParseDuration(TextAt(body, "/ttl"), &ttl)) return now + ttl;
+  absl::Time end;
+  if (absl::ParseTime(absl::RFC3339_full, TextAt(body, "/expireTime"), &end, nullptr)) return end;
+  return std::nullopt;
+}
+
+Reply NoSuchInteraction(const std::string& id) {
+  Reply unknown = JsonReply(json::object{
+      {"error", {{"code", "not_found"}, {"message", "Interaction " + id + " not found."}}}});
+  unknown.status = 404;
+  return unknown;
 }
 
 }  // namespace
@@ -68,7 +84,8 @@ std::optional<Reply> GeminiApi::Foreign(const ApiRequest& request, const Subject
   std::optional<Reply> refused;
   ForEachText(body, [&](std::string_view name, std::string_view text) {
     const std::size_t at = text.find("files/");
-    const bool names_file = name == "fileUri" || name == "file_uri" || name == "fileName";
+    const bool names_file =
+        name == "fileUri" || name == "file_uri" || name == "fileName" || name == "input_file_id";
     if (names_file && at != std::string_view::npos) {
       const auto file = files_.find(std::string(text.substr(at)));
       if (file == files_.end() || file->second.project != subject.project) {
@@ -89,16 +106,24 @@ std::optional<Reply> GeminiApi::Foreign(const ApiRequest& request, const Subject
 json::value GeminiApi::CacheResource(const std::string& name, const Kept& cache) {
   return json::object{{"name", name},
                       {"model", cache.model},
+                      {"displayName", cache.label},
                       {"createTime", Rfc3339(cache.created)},
-                      {"expireTime", Rfc3339(cache.created + absl::Hours(1))}};
+                      {"updateTime", Rfc3339(cache.created)},
+                      {"expireTime", Rfc3339(cache.expires)},
+                      {"usageMetadata", {{"totalTokenCount", kCachedTokens}}}};
 }
 
 Reply GeminiApi::Caches(const ApiRequest& request, const Subject& subject) {
   const std::string name = ResourceName(*request.head);
   if (name == "cachedContents" && request.head->method == "POST") {
     const std::string made = absl::StrCat("cachedContents/fake-", ++made_);
-    caches_[made] = {subject.project, TextOf(request.body, "model"), request.at, ""};
-    return JsonReply(CacheResource(made, caches_[made]));
+    Kept& cache = caches_[made];
+    cache.project = subject.project;
+    cache.model = TextAt(request.body, "/model");
+    cache.created = request.at;
+    cache.label = TextAt(request.body, "/displayName");
+    cache.expires = EndOfCache(request.body, request.at).value_or(request.at + absl::Hours(1));
+    return JsonReply(CacheResource(made, cache));
   }
   if (name == "cachedContents") {
     json::array listed;
@@ -113,6 +138,10 @@ Reply GeminiApi::Caches(const ApiRequest& request, const Subject& subject) {
         {403, "PERMISSION_DENIED", "CachedContent not found (or permission denied)", {}},
         Shape::kUnary);
   }
+  if (request.head->method == "PATCH") {
+    Kept& cache = found->second;
+    cache.expires = EndOfCache(request.body, request.at).value_or(cache.expires);
+  }
   if (request.head->method != "DELETE") return JsonReply(CacheResource(name, found->second));
   caches_.erase(found);
   return JsonReply(json::object{});
@@ -125,6 +154,7 @@ json::value GeminiApi::BatchResource(const std::string& name, const Kept& batch)
                          "type.googleapis.com/google.ai.generativelanguage.v1main."
                          "GenerateContentBatch"},
                         {"model", "models/" + batch.model},
+                        {"displayName", batch.label},
                         {"createTime", Rfc3339(batch.created)},
                         {"state", batch.state},
                         {"name", name}}}};
@@ -132,8 +162,13 @@ json::value GeminiApi::BatchResource(const std::string& name, const Kept& batch)
 
 Reply GeminiApi::StartBatch(const ApiRequest& request, const Subject& subject) {
   const std::string made = absl::StrCat("batches/fake-", ++made_);
-  batches_[made] = {subject.project, subject.model, request.at, "BATCH_STATE_PENDING"};
-  return JsonReply(BatchResource(made, batches_[made]));
+  Kept& batch = batches_[made];
+  batch.project = subject.project;
+  batch.model = subject.model;
+  batch.created = request.at;
+  batch.state = "BATCH_STATE_PENDING";
+  batch.label = TextAt(request.body, "/batch/displayName");
+  return JsonReply(BatchResource(made, batch));
 }
 
 Reply GeminiApi::Batches(const ApiRequest& request, const Subject& subject) {
@@ -158,24 +193,49 @@ Reply GeminiApi::Batches(const ApiRequest& request, const Subject& subject) {
   return JsonReply(json::object{});
 }
 
+json::object GeminiApi::InteractionResource(const std::string& id, const Kept& interaction) {
+  const std::string created = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", interaction.created,  //
+                                               absl::UTCTimeZone());
+  const json::object said{{"type", "text"}, {"text", interaction.label}};
+  const json::object step{{"type", "model_output"}, {"content", json::array{said}}};
+  // Clients of different age read what was said in different places.
+  return {{"id", id},
+          {"status", "completed"},
+          {"object", "interaction"},
+          {"model", interaction.model},
+          {"created", created},
+          {"updated", created},
+          {"steps", json::array{step}},
+          {"outputs", json::array{said}}};
+}
+
 // Its errors have a shape of their own.
 Reply GeminiApi::Interactions(const ApiRequest& request, const Subject& subject) {
   const std::string path = ResourceName(*request.head);
   const bool creates = path == "interactions" && request.head->method == "POST";
-  const std::string named = creates ? TextOf(request.body, "previous_interaction_id")
-                                    : path.substr(std::min(path.find('/') + 1, path.size()));
+  std::string named = TextAt(request.body, "/previous_interaction_id");
+  if (!creates) {
+    named = path.substr(std::min(path.find('/') + 1, path.size()));
+    named = named.substr(0, named.find('/'));  // of "ID/cancel"
+  }
   const auto found = interactions_.find(named);
   if (!named.empty() &&
       (found == interactions_.end() || found->second.project != subject.project)) {
-    Reply unknown = JsonReply(json::object{
-        {"error", {{"code", "not_found"}, {"message", "Interaction " + named + " not found."}}}});
-    unknown.status = 404;
-    return unknown;
+    return NoSuchInteraction(named);
   }
-  const std::string id = creates ? absl::StrCat("v1_fake-", ++made_) : named;
-  const json::object interaction{{"id", id}, {"status", "completed"}, {"object", "interaction"}};
-  if (!creates) return JsonReply(interaction);
-  interactions_[id] = {subject.project, TextOf(request.body, "model"), request.at, ""};
+  if (!creates && named.empty()) return NoSuchPage(request.head->path());
+  if (request.head->method == "DELETE") {
+    interactions_.erase(found);
+    return JsonReply(json::object{});
+  }
+  if (!creates) return JsonReply(InteractionResource(named, found->second));
+  const std::string id = absl::StrCat("v1_fake-", ++made_);
+  Kept& made = interactions_[id];
+  made.project = subject.project;
+  made.model = TextAt(request.body, "/model");
+  made.created = request.at;
+  made.label = named.empty() ? "Hello from the fake Gemini." : "And again after " + named + ".";
+  const json::object interaction = InteractionResource(id, made);
   if (request.body.find("\"stream\":true") == std::string::npos) return JsonReply(interaction);
   Reply stream;
   stream.framing = Framing::kChunked;

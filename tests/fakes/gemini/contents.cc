@@ -21,6 +21,7 @@ std::vector<std::string> Words(const Saying& saying) {
 
 json::object Usage(const Saying& saying, std::int64_t answer_tokens) {
   json::object usage{{"promptTokenCount", saying.prompt_tokens}};
+  if (saying.cached_tokens > 0) usage["cachedContentTokenCount"] = saying.cached_tokens;
   if (answer_tokens > 0) usage["candidatesTokenCount"] = answer_tokens;
   usage["totalTokenCount"] = saying.prompt_tokens + answer_tokens;
   usage["promptTokensDetails"] =

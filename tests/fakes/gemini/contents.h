@@ -17,6 +17,7 @@ struct Saying {
   std::uint64_t number = 0;
   std::int64_t prompt_tokens = 0;
   std::string function;  // to be called in place of an answer; empty: none
+  std::int64_t cached_tokens = 0;
 };
 
 boost::json::value GeneratedContent(const Saying& saying);

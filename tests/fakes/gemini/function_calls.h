@@ -1,5 +1,5 @@
-// Which function a model would call: "weather" when it is the first that it is told of, until it is
-// told a result. Programs that bring functions of their own get plain answers.
+// Which function a model would call: "weather", until it is told a result. Programs that bring
+// functions of their own get plain answers.
 #pragma once
 
 #include <string>
@@ -7,9 +7,9 @@
 
 namespace keypool::fake {
 
-// Of a body of generateContent; empty: none.
+// Of a body of generateContent, where its name only has to end so; empty: none.
 std::string FunctionToCall(std::string_view body);
-// Of a body of chat/completions.
+// Of a body of chat/completions, where it has to be the first.
 std::string ToolToCall(std::string_view body);
 
 }  // namespace keypool::fake

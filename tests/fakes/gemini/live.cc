@@ -23,7 +23,9 @@ constexpr int kNotConsistent = 1007, kPolicy = 1008;
 // The text of `message`, wherever it is: in a turn, or in realtime input.
 std::string TextIn(const json::value& message) {
   boost::system::error_code error;
-  for (const char* place : {"/clientContent/turns/0/parts/0/text", "/realtimeInput/text"}) {
+  for (const char* place :
+       {"/clientContent/turns/0/parts/0/text", "/client_content/turns/0/parts/0/text",
+        "/realtimeInput/text", "/realtime_input/text"}) {
     const json::value* text = message.find_pointer(place, error);
     if (text != nullptr && text->is_string()) return std::string(text->get_string());
   }
@@ -156,9 +158,26 @@ asio::awaitable<bool> LiveSession::Serve(const WebSocket::Message& message) {
   if (text == "cut") co_return false;
   if (text == "ping") co_return co_await socket_.WriteControl(Kind::kPing, "are you there");
   if (text == "go away") co_return co_await socket_.WriteBinary(R"({"goAway":{"timeLeft":"10s"}})");
+  const std::optional<bool> framed = co_await SayInFrames(text);
+  if (framed) co_return *framed;
   const bool said = co_await Say(text);
   if (!said || !resumable_) co_return said;
   co_return co_await GiveHandle();
+}
+
+asio::awaitable<std::optional<bool>> LiveSession::SayInFrames(const std::string& text) {
+  if (text.starts_with("text ")) {
+    std::string whole = text.substr(5);
+    const std::size_t bytes = whole.size();
+    co_return co_await socket_.WriteTextInPieces(std::move(whole), bytes, false);
+  }
+  const bool pings = text.starts_with("pings ");
+  if (!pings && !text.starts_with("pieces ")) co_return std::nullopt;
+  const char* const end = text.data() + text.size();
+  std::size_t bytes = 1;
+  const char* const rest = std::from_chars(text.data() + (pings ? 6 : 7), end, bytes).ptr;
+  std::string message(rest + 1, end);
+  co_return co_await socket_.WriteTextInPieces(std::move(message), bytes, pings);
 }
 
 asio::awaitable<bool> LiveSession::Say(const std::string& text) {

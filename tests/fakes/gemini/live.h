@@ -1,13 +1,15 @@
 // A Live session as Gemini serves it: BidiGenerateContent over a WebSocket.
 //
 // What the client says in its text decides what happens: "close CODE REASON" closes, "cut" ends the
-// connection without a word, "go away" announces the end, "ping" sends a ping, everything else is
-// echoed as a turn with its usage. A session whose setup asks for resumption gets a handle with the
-// setup and with each turn.
+// connection without a word, "go away" announces the end, "ping" sends a ping, "text TEXT" answers
+// TEXT in a text frame, "pieces BYTES TEXT" in frames of BYTES, "pings BYTES TEXT" with a ping
+// behind the first of these, everything else is echoed as a turn with its usage. A session whose
+// setup asks for resumption gets a handle with the setup and with each turn.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "tests/fakes/gemini/api.h"
@@ -34,6 +36,8 @@ class LiveSession {
   // False: the session is over.
   boost::asio::awaitable<bool> Open();
   boost::asio::awaitable<bool> Serve(const WebSocket::Message& message);
+  // Nothing: the text does not ask for frames of its own.
+  boost::asio::awaitable<std::optional<bool>> SayInFrames(const std::string& text);
   boost::asio::awaitable<bool> Say(const std::string& text);
   boost::asio::awaitable<bool> GiveHandle();
   void Note(const std::string& line);

@@ -1,6 +1,7 @@
 // What files, caches and batches have in common: each lives in the project that made it.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,9 @@
 #include "tests/fakes/gemini/http_message.h"
 
 namespace keypool::fake {
+
+// Of every cache.
+inline constexpr std::int64_t kCachedTokens = 4096;
 
 // "files/abc", or "files" alone, from "/v1beta/files/abc:download".
 std::string ResourceName(const RequestHead& head);

@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kReadBytes = 64 * 1024;
 constexpr std::size_t kMessageBytesMax = 64 * 1024 * 1024;
 constexpr int kFin = 0x80, kRsv1 = 0x40, kOpcodes = 0x0f;
-constexpr int kContinuation = 0, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
+constexpr int kContinuation = 0, kText = 1, kBinary = 2, kClose = 8, kPing = 9, kPong = 10;
 constexpr std::string_view kLeftOut("\0\0\xff\xff", 4);
 
 std::string Accept(std::string_view key) {
@@ -183,6 +183,20 @@ asio::awaitable<bool> WebSocket::Write(int first_byte, std::string payload) {
 asio::awaitable<bool> WebSocket::WriteBinary(std::string text) {
   if (deflates_) co_return co_await Write(kFin | kRsv1 | kBinary, Pack(text));
   co_return co_await Write(kFin | kBinary, std::move(text));
+}
+
+asio::awaitable<bool> WebSocket::WriteTextInPieces(std::string text, std::size_t bytes, bool ping) {
+  bool written = true;
+  for (std::size_t at = 0; written && at < text.size();) {
+    std::string piece = text.substr(at, bytes);
+    const int opcode = at == 0 ? kText : kContinuation;
+    at += piece.size();
+    written = co_await Write((at == text.size() ? kFin : 0) | opcode, std::move(piece));
+    if (written && std::exchange(ping, false)) {
+      written = co_await WriteControl(Message::Kind::kPing, "in between");
+    }
+  }
+  co_return written;
 }
 
 asio::awaitable<bool> WebSocket::WriteControl(Message::Kind kind, std::string payload) {

@@ -45,6 +45,8 @@ class WebSocket {
 
   // False: the connection broke.
   boost::asio::awaitable<bool> WriteBinary(std::string text);
+  // A text message in frames of `bytes`, perhaps with a ping behind the first; never packed.
+  boost::asio::awaitable<bool> WriteTextInPieces(std::string text, std::size_t bytes, bool ping);
   boost::asio::awaitable<bool> WriteControl(Message::Kind kind, std::string payload);
   boost::asio::awaitable<bool> WriteClose(int code, std::string reason);
 

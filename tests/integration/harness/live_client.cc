@@ -1,8 +1,10 @@
 #include "tests/integration/harness/live_client.h"
 
 #include <boost/asio.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/websocket.hpp>
+#include <boost/beast/websocket/ssl.hpp>
 #include <chrono>
 #include <utility>
 
@@ -10,11 +12,62 @@ namespace keypool::itest {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
+namespace ssl = asio::ssl;
 namespace websocket = beast::websocket;
 using Error = boost::system::error_code;
 
 namespace {
+
 constexpr int kAbnormal = 1006;
+constexpr const char* kHost = "localhost";
+
+// A connection with or without TLS, as Beast takes one.
+class Wire {
+ public:
+  using next_layer_type = asio::ip::tcp::socket;
+  using executor_type = next_layer_type::executor_type;
+  explicit Wire(asio::io_context& io) : stream_(io, context_) {}
+
+  executor_type get_executor() { return stream_.get_executor(); }
+  next_layer_type& next_layer() { return stream_.next_layer(); }
+  const next_layer_type& next_layer() const { return stream_.next_layer(); }
+
+  template <class Handler>
+  void Encrypt(const std::string& authority, Handler handler) {
+    encrypted_ = true;
+    // Those of the context came too late for the stream.
+    SSL* const tls = stream_.native_handle();
+    SSL_CTX_load_verify_file(SSL_get_SSL_CTX(tls), authority.c_str());
+    SSL_set_tlsext_host_name(tls, kHost);
+    SSL_set1_host(tls, kHost);
+    SSL_set_verify(tls, SSL_VERIFY_PEER, nullptr);
+    stream_.async_handshake(ssl::stream_base::client, handler);
+  }
+  template <class Buffers, class Handler>
+  void async_read_some(const Buffers& buffers, Handler&& handler) {
+    if (encrypted_) return stream_.async_read_some(buffers, std::forward<Handler>(handler));
+    next_layer().async_read_some(buffers, std::forward<Handler>(handler));
+  }
+  template <class Buffers, class Handler>
+  void async_write_some(const Buffers& buffers, Handler&& handler) {
+    if (encrypted_) return stream_.async_write_some(buffers, std::forward<Handler>(handler));
+    next_layer().async_write_some(buffers, std::forward<Handler>(handler));
+  }
+  template <class Handler>
+  friend void async_teardown(beast::role_type role, Wire& wire, Handler&& handler) {
+    if (wire.encrypted_) {
+      beast::async_teardown(role, wire.stream_, std::forward<Handler>(handler));
+    } else {
+      websocket::async_teardown(role, wire.next_layer(), std::forward<Handler>(handler));
+    }
+  }
+
+ private:
+  ssl::context context_{ssl::context::tls_client};
+  ssl::stream<next_layer_type> stream_;
+  bool encrypted_ = false;
+};
+
 }  // namespace
 
 struct LiveClient::Impl {
@@ -37,7 +90,7 @@ struct LiveClient::Impl {
   }
 
   asio::io_context io{1};
-  websocket::stream<asio::ip::tcp::socket> socket{io};
+  websocket::stream<Wire> socket{io};
   websocket::response_type answer;
   int status = 0;
   std::string pong;
@@ -50,6 +103,11 @@ LiveClient::LiveClient(std::uint16_t port, LiveOptions options) : impl_(new Impl
   beast::get_lowest_layer(impl.socket).connect(proxy, error);
   if (error) return;
   beast::get_lowest_layer(impl.socket).set_option(asio::ip::tcp::no_delay(true));
+  if (!options.authority.empty()) {
+    error = impl.Await(
+        [&](auto handler) { impl.socket.next_layer().Encrypt(options.authority, handler); });
+    if (error) return;
+  }
   websocket::permessage_deflate deflate;
   deflate.client_enable = options.deflate;
   impl.socket.set_option(deflate);
@@ -64,7 +122,7 @@ LiveClient::LiveClient(std::uint16_t port, LiveOptions options) : impl_(new Impl
     if (kind == websocket::frame_type::pong) impl.pong = std::string(payload);
   });
   impl.Await([&](auto handler) {
-    impl.socket.async_handshake(impl.answer, "localhost", options.target, handler);
+    impl.socket.async_handshake(impl.answer, kHost, options.target, handler);
   });
   impl.status = static_cast<int>(impl.answer.result_int());
   if (impl.answer.version() == 0) impl.status = 0;

@@ -1,4 +1,5 @@
-// A Live session's client: a WebSocket as SDKs open it, blocking, over Boost.Beast.
+// A Live session's client: a WebSocket as SDKs open it, with or without TLS, blocking, over
+// Boost.Beast.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,8 @@ struct LiveOptions {
       "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent";
   std::vector<fake::Header> headers = {};
   bool deflate = false;  // offers permessage-deflate
+  // Not empty: over TLS, to "localhost", whose certificate must be by this authority (a PEM file).
+  std::string authority = {};
 };
 
 // Not thread-safe. Every call waits for at most kDeadline.

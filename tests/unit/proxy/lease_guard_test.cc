@@ -100,6 +100,23 @@ TEST(LeaseGuard, ReleasedReportIsTheCallersToDeliver) {
   EXPECT_EQ(report->facts.http_status, 429);
 }
 
+TEST(LeaseGuard, ReportMeanwhileThenTheLeaseIsStillOpen) {
+  RecordingSession session;
+  LeaseGuard guard(session, Grant(), Asked());
+  guard.MarkSent();
+  const std::vector<ResourceNote> notes = {{"live/a", absl::Hours(24)}};
+  const ReportCommand report = guard.Meanwhile(notes);
+  EXPECT_TRUE(report.goes_on);
+  EXPECT_EQ(report.lease, Grant().lease);
+  EXPECT_EQ(report.epoch, Grant().epoch);
+  EXPECT_EQ(report.key, Grant().key);
+  EXPECT_EQ(report.client, "10.0.0.7");
+  EXPECT_EQ(report.resources, notes);
+  guard.Settle(Facts(200));
+  ASSERT_EQ(session.reports.size(), 1u);
+  EXPECT_FALSE(session.reports[0].goes_on);
+}
+
 TEST(LeaseGuard, ReportOfResourcesThenItNamesTheKeyForAKeydThatWasRestarted) {
   RecordingSession session;
   const std::vector<ResourceNote> notes = {{"files/a", absl::Hours(48)}};

@@ -143,6 +143,15 @@ TEST(LiveWatch, HandlesThenTheLastOnesAreKeptWhateverTheirLength) {
   EXPECT_EQ(watch.scan().handles().front(), "n7");
 }
 
+TEST(LiveWatch, HandlesThatWereTakenThenNotToldAgain) {
+  LiveWatch watch =
+      Watch(Sender::kServer, FromServer(R"({"sessionResumptionUpdate":{"newHandle":"a"}})"), 9);
+  EXPECT_EQ(watch.scan().TakeHandles(), std::vector<std::string>{"a"});
+  EXPECT_TRUE(watch.scan().handles().empty());
+  EXPECT_TRUE(watch.Feed(FromServer(R"({"sessionResumptionUpdate":{"newHandle":"b"}})")));
+  EXPECT_EQ(watch.scan().TakeHandles(), std::vector<std::string>{"b"});
+}
+
 TEST(LiveWatch, CloseThenItsCodeAndReasonAndNothingBehindIt) {
   const std::string bytes = FromServer("{}") + WsCloseFrame(1011, "no quota") + "no frame at all";
   for (const std::size_t piece : {1u, 100u}) {

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -30,20 +32,35 @@ TEST(PooledList, GoesThroughEveryProjectAndKeepsItemsAsTheyStand) {
   EXPECT_EQ(list.Target(), "/v1beta/files?alt=json");
   ASSERT_TRUE(
       list.Take("a", R"({"files": [{"name": "files/1", "sizeBytes":  "7"}, {"name":"files/2"}]})"));
-  EXPECT_EQ(list.LastNames(), (std::vector<std::string>{"files/1", "files/2"}));
+  EXPECT_EQ(list.LastItems(),
+            (std::vector<std::string_view>{R"({"name": "files/1", "sizeBytes":  "7"})",
+                                           R"({"name":"files/2"})"}));
   ASSERT_FALSE(list.Done());
   EXPECT_TRUE(list.Next().behind);
   EXPECT_EQ(list.Next().project, "a");
   ASSERT_TRUE(list.Take("b", "{}"));
   ASSERT_TRUE(
       list.Take("c", R"({"other": [1, {"files": []}], "files": [{"name":"files/3","x":1.50}]})"));
-  EXPECT_EQ(list.LastNames(), std::vector<std::string>{"files/3"});
+  EXPECT_EQ(list.LastItems().size(), 1u);
   list.NoMoreProjects();
   ASSERT_TRUE(list.Done());
   EXPECT_EQ(
       list.Body(),
       "{\n\"files\": [\n{\"name\": \"files/1\", \"sizeBytes\":  \"7\"},\n{\"name\":\"files/2\"},\n"
       "{\"name\":\"files/3\",\"x\":1.50}\n]\n}\n");
+}
+
+TEST(PooledList, OfBatchesHasThemWhereGoogleListsThem) {
+  PooledList list = *PooledList::Open("batches", "/v1beta/batches");
+  ASSERT_TRUE(list.Take("a", R"({"operations": [{"name": "batches/1"}]})"));
+  ASSERT_TRUE(list.Take("b", R"({"operations": [{"name": "batches/2"}]})"));
+  list.NoMoreProjects();
+  EXPECT_EQ(list.Body(),
+            "{\n\"operations\": [\n{\"name\": \"batches/1\"},\n{\"name\": \"batches/2\"}\n]\n}\n");
+}
+
+TEST(PooledList, OfAnythingElseIsNone) {
+  EXPECT_FALSE(PooledList::Open("models", "/v1beta/models").has_value());
 }
 
 TEST(PooledList, IsEmptyWhenNoProjectHasAny) {
@@ -108,7 +125,7 @@ TEST(PooledList, PassesOverAnAnswerThatIsNoList) {
   ASSERT_TRUE(list.Take("a", R"({"files":[{"name":"files/1"}]})"));
   for (const char* payload : {"", "<html>", "[]", R"({"files":[{"name":"files/2"},{"na)"}) {
     EXPECT_FALSE(list.Take("b", payload)) << payload;
-    EXPECT_TRUE(list.LastNames().empty());
+    EXPECT_TRUE(list.LastItems().empty());
   }
   EXPECT_TRUE(list.Next().behind);
   EXPECT_EQ(list.Next().project, "b");

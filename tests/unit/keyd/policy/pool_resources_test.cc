@@ -89,6 +89,25 @@ TEST_F(PoolResources, AReportOfAnotherReignTellsOfTheProjectOfItsKey) {
   EXPECT_EQ(OwnerOf("files/y"), "");
 }
 
+TEST_F(PoolResources, AReportOfALeaseThatGoesOnTellsOfThemAndEndsNothing) {
+  const Grant grant = GrantOf("a");
+  ReportCommand report = Noting(grant, "live/x", absl::Hours(1));
+  report.goes_on = true;
+  const ReportReply reply = Apply(report);
+  EXPECT_EQ(reply.settled, Settled::kGoesOn);
+  EXPECT_FALSE(reply.retryable);
+  EXPECT_EQ(OwnerOf("live/x"), "a");
+  EXPECT_EQ(Report(grant, Status(200)).settled, Settled::kNow);
+  // It may come again, or late: in another reign, too.
+  report.resources[0].name = "live/y";
+  EXPECT_EQ(Apply(report).settled, Settled::kGoesOn);
+  EXPECT_EQ(OwnerOf("live/y"), "a");
+  Start();
+  report.resources[0].name = "live/z";
+  EXPECT_EQ(Apply(report).settled, Settled::kGoesOn);
+  EXPECT_EQ(OwnerOf("live/z"), "a");
+}
+
 TEST_F(PoolResources, AreForgottenWhenTheirOwnProjectSaysThatTheyAreGone) {
   Learn("a", "files/x", absl::Hours(1));
   Learn("b", "files/x", absl::ZeroDuration());

@@ -149,6 +149,13 @@ TEST(LeasePlace, NotesComeThroughWhole) {
   EXPECT_EQ(Through(Noting(notes)).resources, notes);
 }
 
+TEST(LeasePlace, ThatALeaseGoesOnComesThroughToo) {
+  ReportCommand report = Noting({{"live/abc", absl::Hours(24)}});
+  EXPECT_FALSE(Through(report).goes_on);
+  report.goes_on = true;
+  EXPECT_TRUE(Through(report).goes_on);
+}
+
 TEST(LeasePlace, ATimeIsNeverRoundedDownToNone) {
   const ReportCommand report = Through(Noting({{"a", absl::Nanoseconds(1)},
                                                {"b", absl::Microseconds(1'001)},

@@ -219,8 +219,8 @@ TEST(LeaseWire, RetryAfterIsNeverRoundedDown) {
 }
 
 TEST(LeaseWire, SettledSurvivesTheWire) {
-  for (Settled settled :
-       {Settled::kNow, Settled::kLate, Settled::kDuplicate, Settled::kOtherEpoch}) {
+  for (Settled settled : {Settled::kNow, Settled::kLate, Settled::kDuplicate, Settled::kOtherEpoch,
+                          Settled::kGoesOn}) {
     const absl::StatusOr<Settled> read = Decode(Encode(settled));
     ASSERT_TRUE(read.ok());
     EXPECT_EQ(*read, settled);
