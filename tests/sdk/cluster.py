@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 
+MAKE_LOCAL_CA = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "make-local-ca"
 START_SECONDS = 20
 STOP_SECONDS = 20
 
@@ -48,17 +49,29 @@ class Program:
 
 
 class Cluster:
-    """fake_gemini ← proxies → keyd. `keys` maps key to project."""
+    """fake_gemini ← proxies → keyd. `keys` maps key to project. With `https` the proxies serve that
+    too, at `tls_proxy_urls`, and `ca_file` is what clients have to trust."""
 
     def __init__(self, bin_dir, work_dir, keys, proxies=2, fake_flags=(), keyd_env=None,
-                 proxy_env=None):
+                 proxy_env=None, https=False):
         bin_dir, self.work_dir = pathlib.Path(bin_dir), pathlib.Path(work_dir)
         self.programs = []
+        proxy_env = dict(proxy_env or {})
+        if https:
+            proxy_env |= self._certify()
         try:
-            self._start_all(bin_dir, keys, proxies, fake_flags, keyd_env or {}, proxy_env or {})
+            self._start_all(bin_dir, keys, proxies, fake_flags, keyd_env or {}, proxy_env)
         except BaseException:
             self.stop()
             raise
+
+    def _certify(self):
+        """Settings of a proxy with a certificate of an authority of its own."""
+        tls_dir = self.work_dir / "tls"
+        subprocess.run([MAKE_LOCAL_CA, "--dir", tls_dir], check=True, stdout=subprocess.DEVNULL)
+        self.ca_file = tls_dir / "ca.pem"
+        return {"TLS_CERT_FILE": str(tls_dir / "server.pem"), "TLS_PORT": "0",
+                "TLS_KEY_FILE": str(tls_dir / "server-key.pem")}
 
     def _start_all(self, bin_dir, keys, proxies, fake_flags, keyd_env, proxy_env):
         fake_keys = [flag for key, project in keys.items() for flag in ("--key", f"{key}@{project}")]
@@ -68,11 +81,13 @@ class Cluster:
         keyd = self._start("keyd", [bin_dir / "keyd"], {
             **env, **keyd_env, "GEMINI_API_KEYS": ",".join(f"{key}@{project}" for key, project in keys.items())})
         keyd.wait_for(r"keyd_started")
-        self.proxy_urls = []
+        self.proxy_urls, self.tls_proxy_urls = [], []
         for number in range(1, proxies + 1):
             proxy = self._start(f"proxy_{number}", [bin_dir / "proxy"],
                                 {**env, **proxy_env, "PORT": "0"})
-            self.proxy_urls.append("http://127.0.0.1:" + proxy.wait_for(r"proxy_listening\b.*\bport=(\d+)")[1])
+            ports = proxy.wait_for(r"proxy_listening\b.*\bport=(\d+) tls_port=(\d+)")
+            self.proxy_urls.append(f"http://127.0.0.1:{ports[1]}")
+            self.tls_proxy_urls.append(f"https://localhost:{ports[2]}")
 
     def _start(self, name, command, env=None):
         program = Program(name, command, self.work_dir, env)

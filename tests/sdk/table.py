@@ -1,22 +1,28 @@
 """The table of clients × features, as text and as Markdown."""
 
-FEATURES = ["text", "stream", "chat", "tools", "countTokens", "embeddings", "models", "files", "abort", "cut"]
+FEATURES = ["text", "stream", "chat", "tools", "countTokens", "embeddings", "models", "files", "caches", "batches",
+            "interactions", "Live", "abort", "cut"]
 
-# (client, feature) → why it cannot be, for reasons that are not the pool's.
-WHY_NOT = {
-    ("openai (npm)", "countTokens"): "OpenAI's API has none",
-    ("openai (PyPI)", "countTokens"): "OpenAI's API has none",
-    ("openai (npm)", "files"): "Google's compatible API documents none",
-    ("openai (PyPI)", "files"): "Google's compatible API documents none",
-    ("@google/generative-ai", "models"): "not in this client",
-    ("LangChain (npm)", "countTokens"): "not in this client",
-    ("LangChain (npm)", "models"): "not in this client",
-    ("LangChain (npm)", "files"): "not in this client",
-    ("LangChain (PyPI)", "countTokens"): "not in this client",
-    ("LangChain (PyPI)", "models"): "not in this client",
-    ("LangChain (PyPI)", "files"): "not in this client",
-    **{("gemini-cli", feature): "not without a terminal" for feature in
-       ("chat", "tools", "countTokens", "embeddings", "models", "files", "abort", "cut")},
+# Client → what it has no calls for.
+HAS_NOT = {
+    "@google/generative-ai": ["models", "batches", "interactions", "Live"],
+    "LangChain (npm)": ["countTokens", "models", "batches", "interactions", "Live"],
+    "LangChain (PyPI)": ["models", "batches", "interactions", "Live"],
+    "openai (npm)": ["countTokens", "caches", "interactions"],
+    "openai (PyPI)": ["countTokens", "caches", "interactions"],
+    "gemini-cli": ["countTokens", "embeddings", "models", "files", "caches", "batches", "interactions"],
+}
+# (client, feature) → the note below the table that says why it cannot be; not for the pool's sake.
+CANNOT = {
+    **{(client, feature): "¹" for client in ("openai (npm)", "openai (PyPI)") for feature in ("files", "Live")},
+    ("gemini-cli", "Live"): "²",
+    ("curl", "Live"): "³",
+}
+# The same, of what a client does with the help of another.
+HELPED = {
+    **{(client, feature): "⁴" for client in ("LangChain (npm)", "LangChain (PyPI)") for feature in ("files", "caches")},
+    ("openai (npm)", "batches"): "⁵",
+    ("openai (PyPI)", "batches"): "⁵",
 }
 
 BEGIN = "<!-- clients: written by tests/sdk/run.py -->"
@@ -27,11 +33,16 @@ def cells(client, results):
     """The row of one client: results is feature → None when it passed, else the problem."""
     row = []
     for feature in FEATURES:
-        if (client, feature) in WHY_NOT:
-            row.append("–")
+        if not expects(client, feature):
+            row.append("–" + CANNOT.get((client, feature), ""))
         else:
-            row.append("ok" if results.get(feature, "did not run") is None else "failed")
+            passed = results.get(feature, "did not run") is None
+            row.append("ok" + HELPED.get((client, feature), "") if passed else "failed")
     return row
+
+
+def expects(client, feature):
+    return feature not in HAS_NOT.get(client, []) and (client, feature) not in CANNOT
 
 
 def markdown(results):
@@ -51,6 +62,8 @@ def compare(path, results, write):
     if write:
         path.write_text(f"{before}{BEGIN}\n{markdown(results)}\n{END}{after}")
         return []
+    problems = [f"{path.name}: no note {mark} below the table of clients"
+                for mark in sorted({*CANNOT.values(), *HELPED.values()}) if f"\n- {mark} " not in after]
     # A machine may lack what a client needs: rows of clients that did not run are left alone.
     missing = set(markdown(results).splitlines()) - set(there.splitlines())
-    return [f"{path.name}: its table of clients has not what this run found: {row}" for row in sorted(missing)]
+    return problems + [f"{path.name}: its table of clients has not what this run found: {row}" for row in sorted(missing)]

@@ -23,8 +23,11 @@ const (
 var calls int
 
 // client uses the other proxy than the one before.
-func client(ctx context.Context) *genai.Client {
-	proxies := strings.Split(os.Getenv("PROXIES"), ",")
+func client(ctx context.Context) *genai.Client { return clientAt(ctx, "PROXIES") }
+
+// clientAt does so with the addresses that the environment has under `name`.
+func clientAt(ctx context.Context, name string) *genai.Client {
+	proxies := strings.Split(os.Getenv(name), ",")
 	calls++
 	c, err := genai.NewClient(ctx, &genai.ClientConfig{
 		APIKey:      "pool",
@@ -149,7 +152,7 @@ func abort(ctx context.Context) {
 	aborted, cancel := context.WithCancel(ctx)
 	defer cancel()
 	chunks := 0
-	for _, err := range client(ctx).Models.GenerateContentStream(aborted, model, genai.Text("Hello"), nil) {
+	for _, err := range client(ctx).Models.GenerateContentStream(aborted, os.Getenv("HANG_MODEL"), genai.Text("Hello"), nil) {
 		if err != nil {
 			break
 		}
@@ -188,6 +191,10 @@ func main() {
 	run("embeddings", embeddings)
 	run("models", models)
 	run("files", files)
+	run("caches", caches)
+	run("batches", batches)
+	run("interactions", interacting)
 	run("abort", abort)
 	run("cut", cut)
+	run("Live", live)
 }

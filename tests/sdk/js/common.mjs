@@ -6,6 +6,14 @@ export const MODEL = 'gemini-2.5-flash';
 export const EMBEDDING_MODEL = 'gemini-embedding-001';
 // A model whose streams the fake ends after two pieces, without the end of the body.
 export const CUT_MODEL = process.env.CUT_MODEL;
+// One whose streams go no further than their first piece.
+export const HANG_MODEL = process.env.HANG_MODEL;
+
+export const FILE_BYTES = 20 * 1024 * 1024;
+export const FILE_USES = 12;
+// How often a client comes back to what it keeps at Google: more often than there are projects.
+export const USES = 6;
+export const LIVE_TEXT_BYTES = 1_000_000;
 
 const proxies = process.env.PROXIES.split(',');
 let calls = 0;
@@ -31,9 +39,10 @@ export async function abortInMidStream(open) {
   assert.ok(pieces >= 1);
 }
 
-// The same for a client whose streams never end when they are aborted: leaves.
+// The same for a client whose streams never end when they are aborted: leaves it there.
 export async function leaveInMidStream(open) {
-  for await (const _ of await open()) return;
+  const aborting = new AbortController();
+  for await (const _ of await open(aborting.signal)) return aborting.abort();
   assert.fail('no piece came');
 }
 
@@ -47,3 +56,5 @@ export async function expectCut(open) {
 }
 
 export const testFile = (bytes) => new Blob([randomBytes(bytes)], {type: 'text/plain'});
+
+export const randomText = (bytes) => randomBytes(bytes).toString('base64').slice(0, bytes);

@@ -1,9 +1,8 @@
 // Google's client, in any of its versions.
 import assert from 'node:assert/strict';
-import {CUT_MODEL, EMBEDDING_MODEL, MODEL, WEATHER, expectCut, leaveInMidStream, nextProxy, testFile} from './common.mjs';
-
-const FILE_BYTES = 20 * 1024 * 1024;
-const FILE_USES = 12;
+import {CUT_MODEL, EMBEDDING_MODEL, FILE_BYTES, FILE_USES, HANG_MODEL, MODEL, WEATHER, expectCut, leaveInMidStream, nextProxy, testFile}
+  from './common.mjs';
+import {resourceFeatures} from './genai_resources.mjs';
 
 export async function genaiFeatures(packageName) {
   const {GoogleGenAI} = await import(packageName);
@@ -72,7 +71,9 @@ export async function genaiFeatures(packageName) {
       await client().files.delete({name: file.name});
       await assert.rejects(client().files.get({name: file.name}));
     },
-    abort: () => leaveInMidStream(() => client().models.generateContentStream({model: MODEL, contents: 'Hello'})),
+    abort: () => leaveInMidStream((abortSignal) => client().models.generateContentStream(
+      {model: HANG_MODEL, contents: 'Hello', config: {abortSignal}})),
     cut: () => expectCut(() => client().models.generateContentStream({model: CUT_MODEL, contents: 'Hello'})),
+    ...resourceFeatures(client),
   };
 }

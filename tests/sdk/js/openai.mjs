@@ -1,6 +1,6 @@
 // OpenAI's client on the compatible paths.
 import assert from 'node:assert/strict';
-import {CUT_MODEL, EMBEDDING_MODEL, MODEL, WEATHER, abortInMidStream, expectCut, nextProxy} from './common.mjs';
+import {CUT_MODEL, EMBEDDING_MODEL, HANG_MODEL, MODEL, USES, WEATHER, abortInMidStream, expectCut, nextProxy, testFile} from './common.mjs';
 
 export async function openaiFeatures() {
   const {default: OpenAI} = await import('openai');
@@ -40,8 +40,21 @@ export async function openaiFeatures() {
       for await (const model of client().models.list()) names.push(model.id);
       assert.ok(names.some((name) => name.endsWith(MODEL)), names.join());
     },
+    // As Google documents it: the file goes up with Google's client.
+    batches: async () => {
+      const {GoogleGenAI} = await import('genai-current');
+      const google = new GoogleGenAI({apiKey: 'pool', httpOptions: {baseUrl: nextProxy()}});
+      const file = await google.files.upload({file: testFile(1000), config: {mimeType: 'application/jsonl'}});
+      for (let use = 0; use < USES; ++use) {
+        const {id} = await client().batches.create(
+          {input_file_id: file.name, endpoint: '/v1/chat/completions', completion_window: '24h'});
+        assert.equal((await client().batches.retrieve(id)).status, 'validating');
+        await client().batches.cancel(id);
+        assert.equal((await client().batches.retrieve(id)).status, 'cancelled');
+      }
+    },
     abort: () => abortInMidStream((signal) => client().chat.completions.create(
-      {model: MODEL, messages, stream: true}, {signal})),
+      {model: HANG_MODEL, messages, stream: true}, {signal})),
     cut: () => expectCut(() => complete({model: CUT_MODEL, stream: true})),
   };
 }

@@ -3,10 +3,8 @@
 import io
 import os
 
-from common import CUT_MODEL, EMBEDDING_MODEL, MODEL, WEATHER, abort, expect_cut, next_proxy
-
-FILE_BYTES = 20 * 1024 * 1024
-FILE_USES = 12
+import genai_resources
+from common import CUT_MODEL, EMBEDDING_MODEL, FILE_BYTES, FILE_USES, HANG_MODEL, MODEL, WEATHER, abort, expect_cut, next_proxy
 
 
 def features():
@@ -86,11 +84,12 @@ def features():
 
     def aborted():
         with client() as c:
-            abort(c.models.generate_content_stream(model=MODEL, contents="Hello"))
+            abort(c.models.generate_content_stream(model=HANG_MODEL, contents="Hello"))
 
     def cut():
         with client() as c:
             expect_cut(c.models.generate_content_stream(model=CUT_MODEL, contents="Hello"))
 
     return {"text": text, "stream": stream, "chat": chat, "tools": tools, "countTokens": count_tokens,
-            "embeddings": embeddings, "models": models, "files": files, "abort": aborted, "cut": cut}
+            "embeddings": embeddings, "models": models, "files": files, "abort": aborted, "cut": cut,
+            **genai_resources.features(client, generate)}

@@ -1,6 +1,8 @@
 """OpenAI's client on the compatible paths."""
 
-from common import CUT_MODEL, EMBEDDING_MODEL, MODEL, WEATHER, abort, expect_cut, next_proxy
+import io
+
+from common import CUT_MODEL, EMBEDDING_MODEL, HANG_MODEL, MODEL, USES, WEATHER, abort, expect_cut, next_proxy
 
 
 def features():
@@ -42,6 +44,18 @@ def features():
         names = [model.id for model in client().models.list()]
         assert any(name.endswith(MODEL) for name in names), names
 
+    def batches():
+        # As Google documents it: the file goes up with Google's client.
+        from google import genai
+        with genai.Client(api_key="pool", http_options={"base_url": next_proxy()}) as google:
+            file = google.files.upload(file=io.BytesIO(b"{}\n"), config={"mime_type": "application/jsonl"})
+        for _ in range(USES):
+            batch = client().batches.create(input_file_id=file.name, endpoint="/v1/chat/completions",
+                                            completion_window="24h")
+            assert client().batches.retrieve(batch.id).status == "validating"
+            client().batches.cancel(batch.id)
+            assert client().batches.retrieve(batch.id).status == "cancelled"
+
     return {"text": text, "stream": stream, "chat": chat, "tools": tools, "embeddings": embeddings, "models": models,
-            "abort": lambda: abort(complete(stream=True)),
+            "batches": batches, "abort": lambda: abort(complete(model=HANG_MODEL, stream=True)),
             "cut": lambda: expect_cut(complete(model=CUT_MODEL, stream=True))}
