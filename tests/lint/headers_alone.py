@@ -33,12 +33,13 @@ def flags_of(command):
 
 
 def flags_by_folder(build):
-    """The flags of any source file, for each folder that has one."""
+    """For each folder that has source files, the flags of the one with the most: a folder may have several targets."""
     flags = {}
     for entry in json.loads((build / 'compile_commands.json').read_text()):
         file = pathlib.Path(entry['file'])
         if lint.ROOT in file.parents and build not in file.parents:
-            flags.setdefault(str(file.parent.relative_to(lint.ROOT)), flags_of(entry['command']))
+            folder = str(file.parent.relative_to(lint.ROOT))
+            flags[folder] = max(flags.get(folder, []), flags_of(entry['command']), key=len)
     return flags
 
 
