@@ -80,17 +80,22 @@ def run_client(command, client_env):
     # With what it starts it is a process group, so that all of it can be ended.
     process = subprocess.Popen([str(part) for part in command], env={**env, **client_env},
                                stdout=subprocess.PIPE, text=True, start_new_session=True)
+    late = False
     try:
         output, _ = process.communicate(timeout=CLIENT_SECONDS)
     except subprocess.TimeoutExpired:
-        return {"exit": f"not within {CLIENT_SECONDS} s"}
+        late = True
+        os.killpg(process.pid, signal.SIGKILL)
+        output, _ = process.communicate()  # what it has said until then
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     results = {row["feature"]: None if row["ok"] else row.get("detail", "failed") for row in rows}
-    if process.returncode != 0:
+    if late:
+        results["exit"] = f"not within {CLIENT_SECONDS} s"
+    elif process.returncode != 0:
         results["exit"] = f"exit code {process.returncode}"
     return results
 
