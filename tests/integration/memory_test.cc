@@ -1,6 +1,7 @@
 // Memory of a proxy does not grow with what passes through it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cstdint>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include "tests/fakes/gemini/control.h"
 #include "tests/fakes/gemini/digest.h"
 #include "tests/integration/harness/cluster.h"
+#include "tests/integration/harness/live_client.h"
 #include "tests/integration/harness/proc.h"
 #include "tests/integration/harness/programs.h"
 
@@ -23,10 +25,12 @@ constexpr std::int64_t kMebibyte = 1024 * 1024;
 struct Scale {
   std::int64_t upload_bytes = 2048 * kMebibyte;
   int readers = 100;
+  int live_sessions = 1000;
 };
 constexpr Scale kMeasured;
-constexpr Scale kSanitized{64 * kMebibyte, 10};
+constexpr Scale kSanitized{64 * kMebibyte, 10, 50};
 constexpr std::int64_t kUploadGrowthMax = 16 * kMebibyte;
+constexpr std::int64_t kLiveSessionMax = 12 * 1024;
 constexpr std::size_t kAnswerBytes = 8 * kMebibyte;
 constexpr std::int64_t kReadersGrowthMax = 64 * kMebibyte;
 
@@ -98,6 +102,37 @@ TEST_F(Memory, SlowReadersKeepNoAnswersInIt) {
     answers[i].body.clear();
   }
   ExpectGrowthBelow(kReadersGrowthMax, PeakResidentBytes(cluster_->proxy().pid()), "slow readers");
+}
+
+// Each has a socket at the proxy, and more here.
+void RaiseDescriptorLimit() {
+  rlimit limit = {};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+TEST_F(Memory, LiveSessionThatIsIdleTakesLittle) {
+  RaiseDescriptorLimit();
+  std::vector<std::unique_ptr<LiveClient>> sessions;
+  const auto open = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      sessions.push_back(std::make_unique<LiveClient>(cluster_->proxy_port()));
+      if (!sessions.back()->Setup() || !sessions.back()->Receive()) return false;
+    }
+    return true;
+  };
+  // What the first ones leave behind serves the others too.
+  ASSERT_TRUE(open(scale_.live_sessions / 2));
+  const std::int64_t before = AnonymousBytes(cluster_->proxy().pid());
+  ASSERT_TRUE(open(scale_.live_sessions));
+  const std::int64_t each =
+      (AnonymousBytes(cluster_->proxy().pid()) - before) / scale_.live_sessions;
+  std::printf("%d idle Live sessions: %.2f KiB each in the proxy\n", scale_.live_sessions,
+              static_cast<double>(each) / 1024);
+  if (!ProgramsAreSanitized()) {
+    EXPECT_LE(each, kLiveSessionMax);
+  }
 }
 
 }  // namespace

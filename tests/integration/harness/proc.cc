@@ -32,6 +32,7 @@ std::int64_t StatusBytes(pid_t pid, const std::string& field) {
 
 std::int64_t ResidentBytes(pid_t pid) { return StatusBytes(pid, "VmRSS"); }
 std::int64_t PeakResidentBytes(pid_t pid) { return StatusBytes(pid, "VmHWM"); }
+std::int64_t AnonymousBytes(pid_t pid) { return StatusBytes(pid, "RssAnon"); }
 
 std::vector<std::string> OpenFiles(pid_t pid) {
   std::vector<std::string> files;

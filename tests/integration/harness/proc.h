@@ -16,6 +16,8 @@ namespace keypool::itest {
 // Physical memory, now and at most so far. 0 when there is no such process.
 std::int64_t ResidentBytes(pid_t pid);
 std::int64_t PeakResidentBytes(pid_t pid);
+// Of it: memory of its own, which no file stands behind.
+std::int64_t AnonymousBytes(pid_t pid);
 
 // What its file descriptors refer to; files without a name end with " (deleted)".
 std::vector<std::string> OpenFiles(pid_t pid);
