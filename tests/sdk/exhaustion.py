@@ -66,7 +66,7 @@ def clients(packages, only):
             day_calls=range(1, 2), near_calls=range(2, 3), heeds="RetryInfo"),
         # Its first pauses without dice are 1, 2 and 4 seconds.
         "google-genai (Maven)": lambda: Client(
-            ["java", "-cp", install.java(packages), HERE / "java" / "Exhaustion.java"],
+            ["java", "-cp", install.java(packages), "Exhaustion"],
             PLAIN,
             day_calls=range(10, 11), near_calls=range(3, 6), heeds="", retry_delay=2),
         "@google/genai 3 (npm)": lambda: genai(*node("genai-current")),

@@ -64,9 +64,13 @@ def gemini_cli(packages):
 
 
 def java(packages):
-    """The class path with Google's Java client."""
+    """The class path with Google's Java client and the programs here that use it."""
     folder = packages / "java"
     _copy(("pom.xml",), HERE / "java", folder)
+    classes = folder / "classes"
+    classes.mkdir(exist_ok=True)
+    programs = sorted((HERE / "java").glob("*.java"))
+    path = f"{folder / 'lib' / '*'}:{classes}"
 
     def install():
         done = subprocess.run(
@@ -76,7 +80,9 @@ def java(packages):
             raise RuntimeError(f"mvn failed:\n{done.stdout}")
 
     _when_changed(folder, (folder / "pom.xml").read_text(), install)
-    return folder / "lib" / "*"
+    _when_changed(classes, "".join(source.read_text() for source in (folder / "pom.xml", *programs)),
+                  lambda: subprocess.run(["javac", "-d", classes, "-cp", path, *programs], check=True))
+    return path
 
 
 def go(packages):

@@ -23,7 +23,7 @@ import table  # noqa: E402
 from cluster import Cluster  # noqa: E402
 
 KEYS = {f"sdk-test-key-{number}-0123456789": f"project-{number}" for number in (1, 2, 3)}
-CLIENT_SECONDS = 180
+CLIENT_SECONDS = 400
 # Streams of the one end too early, streams of the other go no further than their first piece.
 CUT_MODEL, HANG_MODEL = "gemini-2.5-pro", "gemini-2.5-flash-lite"
 LEAVE_SECONDS = 10
@@ -48,7 +48,7 @@ def clients(packages, only):
             interpreter = install.python(packages, HERE / requirements)
             found |= {name: [interpreter, HERE / "py" / "clients.py", names[name]] for name in wanted(names)}
     if wanted(["google-genai (Maven)"]):
-        found["google-genai (Maven)"] = ["java", "-cp", install.java(packages), HERE / "java" / "Features.java"]
+        found["google-genai (Maven)"] = ["java", "-cp", install.java(packages), "Features"]
     if wanted(["google.golang.org/genai"]):
         if program := install.go(packages):
             found["google.golang.org/genai"] = [program]
@@ -157,6 +157,8 @@ def main():
     parser.add_argument("--table", nargs="*", help="Markdown files: their table of clients must say what this run found")
     parser.add_argument("--write", action="store_true", help="write the table instead of comparing it")
     args = parser.parse_args()
+    # So that what was started is ended then, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     commands = clients(pathlib.Path(args.packages).resolve(), args.only)
     with tempfile.TemporaryDirectory(prefix="keypool-sdk-") as work_dir:
         cluster = Cluster(args.bin, work_dir, KEYS, fake_flags=("--rpm", "1000", "--rpd", "100000"),

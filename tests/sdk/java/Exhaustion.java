@@ -1,6 +1,6 @@
 // What Google's Java client makes of a pool in which no key can serve; a line of JSON for each
 // feature.
-// usage: java -cp 'lib/*' Exhaustion.java
+// usage: java -cp 'lib/*:classes' Exhaustion
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.genai.Client;

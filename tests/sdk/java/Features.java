@@ -1,5 +1,5 @@
 // One feature after the other with Google's Java client; a line of JSON for each on standard output.
-// usage: java -cp 'lib/*' Features.java
+// usage: java -cp 'lib/*:classes' Features
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.genai.AsyncSession;
