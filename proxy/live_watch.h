@@ -20,8 +20,8 @@ class LiveWatch {
  public:
   using Sender = WsFrameReader::Sender;
   // `deflates`: permessage-deflate was agreed on. Of a client only the first message is read.
-  // `keys` (null: none), which outlive it, are masked in what a server says; not in packed messages,
-  // which could not be unpacked any more.
+  // `keys` (null: none), which outlive it, are masked in what a server says; not in packed
+  // messages, which could not be unpacked any more.
   LiveWatch(Sender sender, bool deflates, const Redactor* keys = nullptr)
       : sender_(sender), deflates_(deflates), frames_(sender), mask_(keys) {}
 

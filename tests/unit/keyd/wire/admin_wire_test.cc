@@ -291,7 +291,8 @@ TEST(UnixAddress, OtherFormsAreRefusedWithTheReason) {
   for (const char* bad : {"", "127.0.0.1:9000", "tcp:host:1", "unix:", "unix://host/path"}) {
     EXPECT_EQ(ParseUnixAddress(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
   }
-  EXPECT_THAT(std::string(ParseUnixAddress("dns:keyd:1").status().message()), HasSubstr("is not a unix socket"));
+  EXPECT_THAT(std::string(ParseUnixAddress("dns:keyd:1").status().message()),
+              HasSubstr("is not a unix socket"));
   EXPECT_TRUE(ParseUnixAddress("unix:/" + std::string(106, 'p')).ok());
   EXPECT_THAT(std::string(ParseUnixAddress("unix:/" + std::string(107, 'p')).status().message()),
               HasSubstr("107"));
