@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "cli/client_command.h"
 #include "cli/events_command.h"
 #include "cli/explain_command.h"
 #include "cli/limits_command.h"
@@ -159,6 +160,8 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return RunLimits(options, keyd, console);
     case Command::kRotateMasterKey:
       return RotateMasterKey(keyd, console);
+    case Command::kClient:
+      return RunClient(options, keyd, console, zone);
   }
   return kUsage;
 }

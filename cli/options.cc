@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "cli/client_options.h"
 #include "cli/limits_options.h"
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
@@ -100,6 +101,7 @@ void CheckKey(Settings& command, const std::string& text) {
 struct Texts {
   std::string data_dir, key, limit;
   LimitsTexts limits;
+  ClientTexts client;
   std::string by = "project", days = "7";
 };
 
@@ -216,10 +218,11 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   DeclareLimits(settings, o, &texts->limits);
   settings.AddCommand("rotate-master-key", "Seals the keys on keyd's disk with another master key.",
                       kRotateExamples);
+  DeclareClient(settings, o, &texts->client);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 11> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 12> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
@@ -231,6 +234,7 @@ Command CommandOf(std::string_view name) {
       {"events", Command::kEvents},
       {"limits", Command::kLimits},
       {"rotate-master-key", Command::kRotateMasterKey},
+      {"client", Command::kClient},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

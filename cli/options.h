@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/base/clients.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/settings.h"
 #include "keyd/client/keyd_address.h"
@@ -24,9 +25,11 @@ enum class Command {
   kExplain,
   kEvents,
   kLimits,
-  kRotateMasterKey
+  kRotateMasterKey,
+  kClient
 };
 enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
+enum class ClientAction { kAdd, kList, kShow, kLimits, kRotate, kRevoke, kRemove };
 
 struct Options {
   Command command = Command::kStatus;
@@ -35,7 +38,7 @@ struct Options {
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it; always there for explain
-  bool json = false;         // status, usage, explain, events, limits list
+  bool json = false;         // status, usage, explain, events, limits list, client
   bool watch = false;        // status
   std::string project;       // add; explain: only its keys
   std::string file;          // add, limits import: "-" or a path; add: empty when not said
@@ -56,6 +59,12 @@ struct Options {
   ScopeLimits limits;        // set
   UnsetLimitsCommand unset;  // unset
   bool dry_run = false;      // import
+
+  // --- client
+  ClientAction client_action = ClientAction::kList;
+  std::string client_name;                 // of every action but list
+  ClientChange client_terms;               // add, limits
+  absl::Duration overlap = kTokenOverlap;  // rotate
 };
 
 // Fills `*options` when the result says kRun.

@@ -104,6 +104,9 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
                    "Input tokens a minute, for a project and a model whose limit is not known.");
   settings->AddText("LIMITS_FILE", &config->limits_file,
                     "TOML file with limits for models, tiers and projects, over the defaults.");
+  settings->AddFlag("REQUIRE_CLIENT_TOKEN", &config->require_client_token,
+                    "Serve nobody without a token of `poolctl client add`. In force by itself as "
+                    "soon as there is a client.");
   settings->AddText("STORE", &config->store,
                     "Where the pool is remembered: sqlite (a file in DATA_DIR) or memory (nowhere: "
                     "keys and counters end with keyd).");
@@ -147,6 +150,7 @@ absl::StatusOr<engine::Options> EngineOptions(const Config& config) {
   absl::StatusOr<policy::LimitRules> limits = ReadLimitsFile(config.limits_file);
   if (!limits.ok()) return limits.status();
   options.pool.limits = *std::move(limits);
+  options.pool.require_client_token = config.require_client_token;
   options.pool.send_by = config.send_by + kOnTheWay;
   options.pool.lease_time_to_live = config.lease_time_to_live;
   if (!absl::LoadTimeZone(kQuotaZone, &options.pool.pacific)) {

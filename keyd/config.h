@@ -30,6 +30,7 @@ struct Config {
   std::string master_key;  // secret
   std::string master_key_file;
   std::string credentials_directory;  // empty, or it has the credential keyd-master-key
+  bool require_client_token = false;
   std::string log_level = "INFO";
   absl::Duration lease_time_to_live = absl::Minutes(10);
   absl::Duration send_by = absl::Milliseconds(500);

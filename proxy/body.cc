@@ -18,8 +18,9 @@ absl::Status FileError(std::string_view what, const std::string& directory, int 
   const std::string text =
       absl::StrCat("cannot ", std::string(what), " a temporary file in SPOOL_DIR ", directory, ": ",
                    std::generic_category().message(error));
-  return error == ENOSPC || error == EDQUOT ? absl::ResourceExhaustedError(text)
-                                            : absl::InternalError(text);
+  if (error == ENOSPC || error == EDQUOT) return absl::ResourceExhaustedError(text);
+  if (error == EMFILE || error == ENFILE) return absl::UnavailableError(text);
+  return absl::InternalError(text);
 }
 
 }  // namespace

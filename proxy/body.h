@@ -32,7 +32,8 @@ class Body {
   // About to be this long. Saves moving it about.
   void Expect(std::uint64_t bytes);
   // Errors: OUT_OF_RANGE (more than bytes_max), RESOURCE_EXHAUSTED (the disk is full),
-  // INTERNAL (the file cannot be made or written; the directory is named).
+  // UNAVAILABLE (no descriptor is free), INTERNAL (the file cannot be made or written). The
+  // directory is named.
   absl::Status Append(std::string_view piece);
 
   std::uint64_t size() const { return size_; }

@@ -5,6 +5,7 @@
 
 #include "keyd/base/assert.h"
 #include "proxy/char_class.h"
+#include "proxy/field_names.h"
 
 namespace keypool::proxy {
 namespace {
@@ -30,12 +31,33 @@ ChunkedDecoder::At ChunkedDecoder::NextInSize(char c) {
   return At::kExtension;
 }
 
+ChunkedDecoder::At ChunkedDecoder::NextInExtension(char c) {
+  if (c == '\r') return At::kSizeLf;
+  if (!IsText(c) || ++line_bytes_ > kExtensionBytesMax) return At::kInvalid;
+  if (extension_bytes_left_-- == 0) return At::kInvalid;
+  return At::kExtension;
+}
+
+ChunkedDecoder::At ChunkedDecoder::NextInTrailerName(char c) {
+  if (Is(kTokenChar, c)) {
+    if (name_bytes_ < kNameBytesMax) name_[name_bytes_++] = c == '_' ? '-' : c;
+    return At::kTrailerName;
+  }
+  // Whoever merges trailers into the head would frame or authenticate by them.
+  const bool good =
+      c == ':' && name_bytes_ != 0 && Identify({name_.data(), name_bytes_}) == FieldName::kOther;
+  return good ? At::kTrailer : At::kInvalid;
+}
+
 ChunkedDecoder::At ChunkedDecoder::NextInTrailer(char c) {
   if (++line_bytes_ > kTrailerBytesMax) return At::kInvalid;
   switch (at_) {
     case At::kTrailerStart:
       if (c == '\r') return At::kLastLf;
-      return Is(kTokenChar, c) ? At::kTrailer : At::kInvalid;
+      name_bytes_ = 0;
+      return NextInTrailerName(c);
+    case At::kTrailerName:
+      return NextInTrailerName(c);
     case At::kTrailer:
       if (c == '\r') return At::kTrailerLf;
       return IsText(c) ? At::kTrailer : At::kInvalid;
@@ -52,8 +74,7 @@ ChunkedDecoder::At ChunkedDecoder::Next(char c) {
     case At::kSize:
       return NextInSize(c);
     case At::kExtension:
-      if (c == '\r') return At::kSizeLf;
-      return ++line_bytes_ <= kExtensionBytesMax && IsText(c) ? At::kExtension : At::kInvalid;
+      return NextInExtension(c);
     case At::kSizeLf:
       if (c != '\n') return At::kInvalid;
       line_bytes_ = 0;
@@ -82,6 +103,7 @@ ChunkedDecoder::Step ChunkedDecoder::Feed(std::string_view input) {
       step.data = input.substr(step.consumed, size);
       step.consumed += size;
       left_ -= size;
+      extension_bytes_left_ += size;
       if (left_ == 0) at_ = At::kDataCr;
       return step;
     }

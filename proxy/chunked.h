@@ -9,12 +9,14 @@
 namespace keypool::proxy {
 
 // Decodes a chunked body piece by piece. Strict: CRLF only, at most 16 hex digits and below 2^63,
-// no white space around the size; extensions and trailers are skipped and bounded
-// (kExtensionBytesMax a chunk, kTrailerBytesMax in all).
+// no white space around the size; extensions and trailers are skipped and bounded. Trailers are
+// field lines, and none of them has a name that means something to us, also with '_' for '-'.
 class ChunkedDecoder {
  public:
-  static constexpr std::size_t kExtensionBytesMax = 256;
-  static constexpr std::size_t kTrailerBytesMax = 8 * 1024;
+  static constexpr std::size_t kExtensionBytesMax = 256;  // of one chunk
+  // Of all chunks, beyond as much as there is payload: a body is not to be mostly something else.
+  static constexpr std::size_t kExtensionBytesFree = 4 * 1024;
+  static constexpr std::size_t kTrailerBytesMax = 8 * 1024;  // in all
 
   enum class State { kMore, kDone, kInvalid };
   struct Step {
@@ -37,6 +39,7 @@ class ChunkedDecoder {
     kDataCr,
     kDataLf,
     kTrailerStart,  // of a line
+    kTrailerName,
     kTrailer,
     kTrailerLf,
     kLastLf,
@@ -45,12 +48,20 @@ class ChunkedDecoder {
   };
   At Next(char c);
   At NextInSize(char c);
+  At NextInExtension(char c);
   At NextInTrailer(char c);
+  At NextInTrailerName(char c);
 
-  std::uint64_t left_ = 0;        // of the chunk
+  // Longer names can only begin like one that means something.
+  static constexpr std::uint8_t kNameBytesMax = 32;
+
+  std::uint64_t left_ = 0;                                    // of the chunk
+  std::uint64_t extension_bytes_left_ = kExtensionBytesFree;  // of all chunks
   std::uint32_t line_bytes_ = 0;  // of the extension, or of all trailers
   At at_ = At::kSize;
-  std::uint8_t digits_ = 0;  // of the size so far
+  std::uint8_t digits_ = 0;               // of the size so far
+  std::uint8_t name_bytes_ = 0;           // of the trailer's name so far
+  std::array<char, kNameBytesMax> name_;  // its start, with '-' for '_'
 };
 
 // "1a2b\r\n" in front of a chunk of `size` bytes (not 0). A chunk ends with "\r\n", a body with

@@ -16,9 +16,10 @@ constexpr absl::Duration kLingerMax = absl::Seconds(2);
 }  // namespace
 
 ClientConnection::ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel,
-                                   BufferPool& buffers, SslPtr ssl)
+                                   BufferPool& buffers, const ClientPatience& patience, SslPtr ssl)
     : wheel_(wheel),
       buffers_(buffers),
+      patience_(patience),
       timer_(&wakeup_),
       transport_(Socket(events, descriptor, &wakeup_), std::move(ssl)) {}
 
@@ -131,7 +132,7 @@ Task<Interrupt> ClientConnection::Write(std::span<iovec> parts) {
     if (parts.empty()) co_return Interrupt::kNone;
     const IoStatus wants =
         result.status == IoStatus::kWantRead ? IoStatus::kWantRead : IoStatus::kWantWrite;
-    SetDeadline(kWriteStallMax);
+    SetDeadline(patience_.write_stall);
     transport_.Arm(wants);
     while (transport_.Armed(wants)) {
       const Interrupt interrupt = Interrupted();

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "proxy/buffer_pool.h"
+#include "proxy/client_patience.h"
 #include "proxy/socket.h"
 #include "proxy/task.h"
 #include "proxy/timer_wheel.h"
@@ -15,9 +16,6 @@
 #include "proxy/wakeup.h"
 
 namespace keypool::proxy {
-
-// A client that takes nothing for this long is given up.
-inline constexpr absl::Duration kWriteStallMax = absl::Seconds(60);
 
 // Why a wait ended early.
 enum class Interrupt {
@@ -30,9 +28,10 @@ enum class Interrupt {
 // end of its answer.
 class ClientConnection {
  public:
-  // `descriptor` is a connected, non-blocking socket, and `ssl` is over it; null for no TLS.
+  // `descriptor` is a connected, non-blocking socket, and `ssl` is over it; null for no TLS. The
+  // others outlive the connection.
   ClientConnection(SocketEvents& events, int descriptor, TimerWheel& wheel, BufferPool& buffers,
-                   SslPtr ssl = nullptr);
+                   const ClientPatience& patience, SslPtr ssl = nullptr);
 
   enum class Secured {
     kYes,
@@ -43,6 +42,7 @@ class ClientConnection {
   // Holds no buffer.
   Task<Secured> Secure(const bool& stop);
 
+  const ClientPatience& patience() const { return patience_; }
   Wakeup& wakeup() { return wakeup_; }
   // One deadline at a time: the new one replaces the one before.
   void SetDeadline(absl::Duration after) { wheel_.Arm(&timer_, after); }
@@ -101,6 +101,7 @@ class ClientConnection {
 
   TimerWheel& wheel_;
   BufferPool& buffers_;
+  const ClientPatience& patience_;
   Wakeup wakeup_;
   Timer timer_;
   Transport transport_;

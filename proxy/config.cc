@@ -25,14 +25,22 @@ using Wrong = std::optional<std::string>;
 Wrong WrongHost(std::string_view host) {
   boost::system::error_code error;
   const std::string text = host == "localhost" ? "127.0.0.1" : std::string(host);
+  static_cast<void>(boost::asio::ip::make_address(text, error));
+  if (!error) return std::nullopt;
+  return absl::StrCat("\"", text, "\" is not an IP address; use 127.0.0.1 or ::1, or 0.0.0.0");
+}
+
+// An address that others can reach needs tokens.
+absl::Status CheckReach(const ProxyConfig& config) {
+  boost::system::error_code error;
+  const std::string text = config.host == "localhost" ? "127.0.0.1" : config.host;
   const auto address = boost::asio::ip::make_address(text, error);
-  if (error) return absl::StrCat("\"", text, "\" is not an IP address; use 127.0.0.1 or ::1");
-  if (address.is_loopback()) return std::nullopt;
-  return absl::StrCat(
-      text,
-      " can be reached by others, and this version cannot tell its clients apart yet: whoever "
-      "reaches the port spends the pool's quota. Use 127.0.0.1 or ::1, and put an authenticating "
-      "reverse proxy in front if other machines need it");
+  if (error || address.is_loopback() || config.require_client_token) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "HOST: ", text,
+      " can be reached by others, and whoever reaches the port spends the pool's quota: set "
+      "REQUIRE_CLIENT_TOKEN=true and give out tokens with `poolctl client add`, or use 127.0.0.1 "
+      "or ::1"));
 }
 
 Wrong WrongOrigin(std::string_view url) {
@@ -130,12 +138,22 @@ void DeclareTls(Settings* settings, ProxyConfig* config) {
 }
 
 void DeclareServing(Settings* settings, ProxyConfig* config) {
-  settings->AddText("HOST", &config->host, "Address to listen on; a loopback address.", WrongHost);
+  settings->AddText("HOST", &config->host,
+                    "Address to listen on. One beyond loopback needs REQUIRE_CLIENT_TOKEN.",
+                    WrongHost);
+  settings->AddFlag("REQUIRE_CLIENT_TOKEN", &config->require_client_token,
+                    "Serve nobody without a token of `poolctl client add`, whatever keyd is set "
+                    "to.");
+  settings->AddCheck([config] { return CheckReach(*config); });
   settings->AddInt("PORT", &config->port, {0, 65535}, "Port to listen on; 0 takes a free one.");
   settings->AddInt("THREADS", &config->threads, {0, 256},
                    "Threads that serve; 0 is one for each core.");
   settings->AddInt("MAX_CONNECTIONS", &config->max_connections, {1, 1'000'000},
                    "Client connections at a time; more wait in the kernel's queue.");
+  settings->AddInt(
+      "MAX_CONNECTIONS_PER_ADDRESS", &config->max_connections_per_address, {0, 1'000'000},
+      "Connections of one client address at a time (of IPv6, of one /64 network); more "
+      "get 503. Those of TRUSTED_PROXIES are not counted; 0 is no limit.");
   settings->AddInt("MAX_BODY_BYTES", &config->max_body_bytes, {1024, std::int64_t{16} << 30},
                    "Largest request body; uploads, which stream through, have no limit.");
   settings->AddText("SPOOL_DIR", &config->spool_dir,
@@ -149,6 +167,22 @@ void DeclareServing(Settings* settings, ProxyConfig* config) {
                     WrongCorsOrigins);
   settings->AddSeconds("SHUTDOWN_GRACE_SECONDS", &config->shutdown_grace, {0, 3600},
                        "How long requests may go on after SIGTERM.");
+}
+
+void DeclarePatience(Settings* settings, ClientPatience* patience) {
+  settings->AddSeconds("HEAD_TIMEOUT_SECONDS", &patience->head, {1, 3600},
+                       "How long a client may take for the headers of a request, and for a TLS "
+                       "handshake.");
+  settings->AddSeconds("BODY_TIMEOUT_SECONDS", &patience->body_stall, {1, 3600},
+                       "How long a client may send nothing of a body that it owes.");
+  settings->AddInt("MIN_BODY_BYTES_PER_SECOND", &patience->body_bytes_per_second_min,
+                   {0, 1'000'000'000},
+                   "Slowest rate of a request body, measured after BODY_TIMEOUT_SECONDS of "
+                   "waiting for it; 0 is none.");
+  settings->AddSeconds("IDLE_TIMEOUT_SECONDS", &patience->idle, {1, 86'400},
+                       "How long a client connection may lie idle between requests.");
+  settings->AddSeconds("WRITE_TIMEOUT_SECONDS", &patience->write_stall, {1, 3600},
+                       "How long a client may take nothing of its answer.");
 }
 
 void DeclareUpstream(Settings* settings, ProxyConfig* config) {
@@ -176,6 +210,7 @@ void DeclareUpstream(Settings* settings, ProxyConfig* config) {
 void DeclareSettings(Settings* settings, ProxyConfig* config) {
   config->data_dir = DefaultDataDir(Settings::ProcessEnvironment());
   DeclareServing(settings, config);
+  DeclarePatience(settings, &config->patience);
   DeclareTls(settings, config);
   DeclareUpstream(settings, config);
   DeclareAddress(settings, config);

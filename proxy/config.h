@@ -11,6 +11,7 @@
 #include "keyd/client/keyd_address.h"
 #include "proxy/body.h"
 #include "proxy/certificates.h"
+#include "proxy/client_patience.h"
 #include "proxy/cors.h"
 #include "proxy/origin.h"
 #include "proxy/public_address.h"
@@ -20,6 +21,7 @@ namespace keypool::proxy {
 // Constant after the start; read by every thread.
 struct ProxyConfig {
   std::string host = "127.0.0.1";
+  bool require_client_token = false;
   std::int64_t port = 8000;   // 0: one that is free
   std::string tls_cert_file;  // empty: no HTTPS
   std::string tls_key_file;
@@ -34,6 +36,8 @@ struct ProxyConfig {
   std::string log_level = "INFO";
   std::int64_t threads = 0;  // 0: one per core
   std::int64_t max_connections = 10'000;
+  std::int64_t max_connections_per_address = 0;  // 0: as many as there are
+  ClientPatience patience;
   std::int64_t max_body_bytes = 100 * 1024 * 1024;
   absl::Duration upstream_timeout = absl::Seconds(600);
   absl::Duration shutdown_grace = absl::Seconds(30);

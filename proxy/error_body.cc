@@ -175,6 +175,11 @@ struct QuotaWords {
   std::string_view id, metric;
 };
 QuotaWords WordsOf(const ErrorAnswer::Quota& quota) {
+  if (quota.of_client) {
+    if (quota.input_tokens) return {"InputTokensPerDayPerClient", "client_input_token_count"};
+    return {quota.per_day ? "RequestsPerDayPerClient" : "RequestsPerMinutePerClient",
+            "client_requests"};
+  }
   if (quota.input_tokens) {
     return {quota.per_day ? "GenerateContentInputTokensPerModelPerDay"
                           : "GenerateContentInputTokensPerModelPerMinute",
@@ -196,9 +201,10 @@ void WriteQuotaFailure(const ErrorAnswer::Quota& quota, PrettyJson* json) {
   json->Open('{');
   const QuotaWords words = WordsOf(quota);
   json->Text("quotaMetric",
-             absl::StrCat("generativelanguage.googleapis.com/", ToAbsl(words.metric)));
+             absl::StrCat(quota.of_client ? "keypool/" : "generativelanguage.googleapis.com/",
+                          ToAbsl(words.metric)));
   json->Text("quotaId", words.id);
-  if (!quota.model.empty()) {
+  if (!quota.model.empty() && !quota.of_client) {
     json->Name("quotaDimensions");
     json->Open('{');
     json->Text("model", quota.model);

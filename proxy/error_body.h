@@ -23,6 +23,7 @@ struct ErrorAnswer {
     std::string model;
     std::int64_t limit = 0;     // 0: not told
     bool input_tokens = false;  // else requests
+    bool of_client = false;     // the client's own quota, not the pool's
   };
   std::optional<Quota> quota;
 };

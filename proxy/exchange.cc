@@ -92,7 +92,8 @@ Task<ExchangeEnd> Exchange::OpenConnection(bool fresh) {
   if (connected.interrupt == Interrupt::kGone) co_return ExchangeEnd::kClientGone;
   connection_ = std::move(connected.connection);
   problem_ = std::move(connected.problem);
-  co_return connection_ == nullptr ? ExchangeEnd::kNoConnection : ExchangeEnd::kAnswered;
+  if (connection_ != nullptr) co_return ExchangeEnd::kAnswered;
+  co_return connected.no_descriptor ? ExchangeEnd::kNoDescriptor : ExchangeEnd::kNoConnection;
 }
 
 Task<Exchange::SendEnd> Exchange::Send(const Outgoing& out, std::string_view head) {
@@ -118,7 +119,7 @@ Task<Exchange::SendEnd> Exchange::SendParts(std::span<iovec> parts) {
       // It may have answered and closed, without caring for the rest of the request.
       co_return ReadHead() == Step::kAnswered ? SendEnd::kAnswered : SendEnd::kBroken;
     }
-    around_.client.SetDeadline(kWriteStallMax);
+    around_.client.SetDeadline(kUpstreamStallMax);
     connection_->Arm(result.status);
     connection_->Arm(IoStatus::kWantRead);
     while (connection_->Armed(result.status) && connection_->Armed(IoStatus::kWantRead)) {

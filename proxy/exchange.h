@@ -25,6 +25,7 @@ enum class ExchangeEnd {
   kAnswered,      // the final head is there; the payload may still come
   kLate,          // the lease must not be used any more; nothing was sent
   kNoConnection,  // nothing was sent
+  kNoDescriptor,  // the same, because the process has no descriptor left
   kBroken,        // (some of) the request was sent, and no answer came
   kSilent,        // no answer in time
   kBadAnswer,     // what came is not HTTP that can be trusted
@@ -110,7 +111,9 @@ class Exchange {
   Task<SendEnd> SendParts(std::span<iovec> parts);
   Task<SendEnd> SendSpooled(const Outgoing& out, std::string_view head);
   Task<SendEnd> SendStreamed(const Outgoing& out, std::string_view head);
-  Task<SendEnd> AwaitClientBytes();
+  // Of a streamed body: kSent when there are some. Ends early with an answer.
+  Task<SendEnd> AwaitClientBytes(BodyPace* pace);
+  Task<SendEnd> AwaitEither();
   Task<ExchangeEnd> AwaitHead();
   Step ReadHead();
   static OutBody Framed(const Outgoing& out);

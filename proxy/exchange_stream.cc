@@ -53,6 +53,7 @@ Task<Exchange::SendEnd> Exchange::SendStreamed(const Outgoing& out, std::string_
   const Interrupt invited = co_await InviteBody(client, out.head);
   if (invited != Interrupt::kNone) co_return SendEnd::kClientGone;
   BodyTaker taker(out.head);
+  BodyPace pace(client.patience());
   body_left_unread_ = true;
   while (!taker.Done()) {
     // A length of 0 has nothing to wait for.
@@ -64,7 +65,7 @@ Task<Exchange::SendEnd> Exchange::SendStreamed(const Outgoing& out, std::string_
         if (sent != SendEnd::kSent) co_return sent;
         head = {};
       }
-      const SendEnd came = co_await AwaitClientBytes();
+      const SendEnd came = co_await AwaitClientBytes(&pace);
       if (came != SendEnd::kSent) co_return came;
     }
     const std::optional<ChunkedDecoder::Step> step = taker.Take(client.Unread());
@@ -86,9 +87,15 @@ Task<Exchange::SendEnd> Exchange::SendStreamed(const Outgoing& out, std::string_
   co_return SendEnd::kSent;
 }
 
-Task<Exchange::SendEnd> Exchange::AwaitClientBytes() {
+Task<Exchange::SendEnd> Exchange::AwaitClientBytes(BodyPace* pace) {
+  around_.client.SetDeadline(pace->BeginWait(streamed_bytes_, around_.clock.MonoNow()));
+  const SendEnd came = co_await AwaitEither();
+  pace->EndWait(around_.clock.MonoNow());
+  co_return came;
+}
+
+Task<Exchange::SendEnd> Exchange::AwaitEither() {
   ClientConnection& client = around_.client;
-  client.SetDeadline(kBodyStallMax);
   for (;;) {
     if (!client.ReadArmed()) {
       const IoStatus status = client.TryRead();

@@ -48,6 +48,10 @@ constexpr bool IsHopByHop(FieldName name) {
 constexpr bool IsCredential(FieldName name) {
   return name >= FieldName::kGoogApiKey && name <= FieldName::kCookie;
 }
+// What a Connection field must not name: taken out on the way, it would change what the message is.
+constexpr bool IsForAll(FieldName name) {
+  return name != FieldName::kOther && name != FieldName::kAltSvc && !IsHopByHop(name);
+}
 constexpr bool IsFraming(FieldName name) {
   return name >= FieldName::kHost && name <= FieldName::kTransferEncoding;
 }

@@ -145,7 +145,7 @@ void ReadConnection(std::string_view value, ConnectionTokens* tokens) {
       tokens->malformed = true;
     } else {
       const FieldName named = Identify(element);
-      if (IsFraming(named) || IsCredential(named)) tokens->names_protected = true;
+      if (IsForAll(named)) tokens->names_protected = true;
     }
     return true;
   });

@@ -44,7 +44,7 @@ struct ConnectionTokens {
   bool close = false;
   bool keep_alive = false;
   bool malformed = false;        // an element that is no token
-  bool names_protected = false;  // a field that frames or authenticates
+  bool names_protected = false;  // a field that means something to us, and is meant for all
 };
 void ReadConnection(std::string_view value, ConnectionTokens* tokens);
 

@@ -71,7 +71,8 @@ Task<void> KeyValidator::Check(client::LeaseGrant grant) {
   LeaseGuard lease(services_.leases.session(), std::move(grant), asked);
   NobodysConnection connection;
   if (connection.ours < 0) co_return;
-  ClientConnection client(services_.events, connection.ours, services_.wheel, services_.buffers);
+  ClientConnection client(services_.events, connection.ours, services_.wheel, services_.buffers,
+                          services_.config.patience);
   if (!client.IsOpen()) co_return;
   RequestHead head;
   std::size_t scanned = 0;

@@ -62,8 +62,10 @@ AcquireWait::AcquireWait(LeaseClient& leases, client::AcquireOptions options, Wa
   const bool anywhere = command.exclude_keys.empty() && command.exclude_projects.empty() &&
                         command.resources.empty() && command.project.value().empty() &&
                         !command.after_project.has_value();
+  // A stock is nobody's: who shows a token is judged by it, each time.
+  const bool anonymous = command.token == nullptr && !command.token_required;
   const bool plain = command.kind != Kind::kValidation && !previous_.has_value() && anywhere &&
-                     command.wait_up_to == absl::ZeroDuration() &&
+                     anonymous && command.wait_up_to == absl::ZeroDuration() &&
                      command.input_tokens <= LeaseStock::kTokensMax;
   if (plain) stock_ = leases_.Stock(command);
   if (stock_ != nullptr) {

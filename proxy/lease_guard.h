@@ -17,7 +17,10 @@ class LeaseGuard {
   LeaseGuard() = default;
   // `asked`: what was granted.
   LeaseGuard(client::LeaseSession& leases, client::LeaseGrant grant, const AcquireCommand& asked)
-      : leases_(&leases), grant_(std::move(grant)), model_(asked.model), client_(asked.client) {}
+      : leases_(&leases),
+        grant_(std::move(grant)),
+        model_(asked.model),
+        client_(grant_.client.empty() ? asked.client : grant_.client) {}
   LeaseGuard(LeaseGuard&& other) noexcept
       : leases_(std::exchange(other.leases_, nullptr)),
         grant_(std::move(other.grant_)),

@@ -128,7 +128,7 @@ Task<LiveTunnel::OpenEnd> LiveTunnel::Open() {
     sent += result.bytes;
     if (result.status == IoStatus::kDone) continue;
     if (!Waits(result.status)) break;  // it may have closed in order: what it said is read below
-    client_.SetDeadline(kWriteStallMax);
+    client_.SetDeadline(kUpstreamStallMax);
     connection_->Arm(result.status);
     while (connection_->Armed(result.status)) {
       const Interrupt interrupt = client_.Interrupted();
@@ -223,7 +223,7 @@ bool LiveTunnel::SendUp(std::string_view bytes, std::size_t* sent) {
   }
   up_want_ = result.status;
   connection_->Arm(up_want_);
-  wheel_.Arm(&up_stall_, kWriteStallMax);
+  wheel_.Arm(&up_stall_, kUpstreamStallMax);
   return !connection_->Armed(up_want_);
 }
 
@@ -293,7 +293,7 @@ bool LiveTunnel::SendDown(std::string_view bytes, std::size_t* sent) {
   }
   client_want_ = result.status;
   client_.ArmWrite(client_want_);
-  wheel_.Arm(&down_stall_, kWriteStallMax);
+  wheel_.Arm(&down_stall_, client_.patience().write_stall);
   return !client_.WriteArmed(client_want_);
 }
 

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -16,11 +17,18 @@
 namespace {
 
 // Two descriptors for each connection: ask for as many as the machine lets us have.
-void RaiseDescriptorLimit() {
+void RaiseDescriptorLimit(std::int64_t max_connections) {
   rlimit limit;
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
+  constexpr std::int64_t kOwn = 100;
+  if (limit.rlim_max < static_cast<rlim_t>(2 * max_connections + kOwn)) {
+    keypool::log::Warning("few_descriptors",
+                          {{"max_connections", max_connections},
+                           {"descriptors", static_cast<std::int64_t>(limit.rlim_max)},
+                           {"needed", 2 * max_connections + kOwn}});
+  }
 }
 
 }  // namespace
@@ -41,7 +49,7 @@ int main(int argc, char** argv) {
   keypool::proxy::Server::BlockSignals();
   keypool::log::Start(config.level);
   std::signal(SIGPIPE, SIG_IGN);
-  RaiseDescriptorLimit();
+  RaiseDescriptorLimit(config.max_connections);
   auto server = keypool::proxy::Server::Open(config, keypool::SystemClock());
   if (!server.ok()) {
     const std::string problem(server.status().message());

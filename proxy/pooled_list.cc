@@ -25,6 +25,7 @@ constexpr Collection kCollections[] = {{"files", "files"},
                                        {"tunedModels", "tunedModels"},
                                        {"fileSearchStores", "fileSearchStores"}};
 constexpr std::size_t kPageTokenBytesMax = 4096;
+constexpr std::size_t kNameBytesMax = 256;
 
 const Collection* Find(std::string_view name) {
   const auto* const found =
@@ -107,6 +108,21 @@ Paging ReadPaging(std::string_view query) {
   return paging;
 }
 
+// Of an item of a list; empty when it has none.
+std::string NameOf(std::string_view item) {
+  std::string name;
+  JsonReader inside(item);
+  if (!inside.EnterObject()) return name;
+  for (std::string member; inside.NextName(&member);) {
+    if (member != "name") {
+      inside.Skip();
+    } else if (auto text = inside.Text(kNameBytesMax)) {
+      name = *std::move(text);
+    }
+  }
+  return name;
+}
+
 }  // namespace
 
 std::string_view PooledCollectionNamed(std::string_view name) {
@@ -150,7 +166,8 @@ std::string PooledList::Target() const {
   return target;
 }
 
-bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
+bool PooledList::TakeItems(std::string_view payload, const absl::flat_hash_set<std::string>* only,
+                           std::string* page_token) {
   JsonReader json(payload);
   if (!json.EnterObject()) return false;
   for (std::string name; json.NextName(&name);) {
@@ -161,6 +178,10 @@ bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
       while (json.NextElement()) {
         const std::string_view item = json.Raw();
         if (json.Failed()) break;
+        if (only != nullptr && !only->contains(NameOf(item))) {
+          left_out_ = true;
+          continue;
+        }
         items_.append(count_++ == 0 ? "\n" : ",\n").append(item);
         last_items_.push_back(item);
       }
@@ -171,15 +192,33 @@ bool PooledList::TakeItems(std::string_view payload, std::string* page_token) {
   return !json.Failed();
 }
 
-bool PooledList::Take(std::string_view project, std::string_view payload) {
+std::vector<std::string> PooledList::NamesIn(std::string_view collection,
+                                             std::string_view payload) {
+  std::vector<std::string> names;
+  const Collection* const found = Find(collection);
+  if (found == nullptr) return names;
+  PooledList page;
+  page.member_ = found->member;
+  std::string page_token;
+  page.TakeItems(payload, /*only=*/nullptr, &page_token);
+  for (const std::string_view item : page.LastItems()) {
+    if (std::string name = NameOf(item); !name.empty()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
+bool PooledList::Take(std::string_view project, std::string_view payload,
+                      const absl::flat_hash_set<std::string>* only) {
   ++pages_;
   last_items_.clear();
+  left_out_ = false;
   const bool peeking = Peeking();
   const std::size_t items_before = items_.size();
   const std::size_t count_before = count_;
   std::string page_token;
-  const bool whole = TakeItems(payload, &page_token);
-  more_ = peeking && whole && count_ > count_before;
+  const bool whole = TakeItems(payload, only, &page_token);
+  // Behind what is left out there may be more that is not.
+  more_ = peeking && whole && (count_ > count_before || left_out_);
   if (!whole || peeking) {
     items_.resize(items_before);
     count_ = count_before;

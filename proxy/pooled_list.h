@@ -19,6 +19,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
+
 namespace keypool::proxy {
 
 // `name` when a GET of /{version}/`name` lists what every project has its own of ("files",
@@ -50,7 +52,11 @@ class PooledList {
 
   // The page of Next(), which `project` has answered: a JSON object. False: it is none; then the
   // project is passed over.
-  bool Take(std::string_view project, std::string_view payload);
+  // Not null: items with a name in `only` are taken, and no others.
+  bool Take(std::string_view project, std::string_view payload,
+            const absl::flat_hash_set<std::string>* only = nullptr);
+  // The names of the items in a page of the collection, as they stand there.
+  static std::vector<std::string> NamesIn(std::string_view collection, std::string_view payload);
   // The project of Next() cannot be asked any more: what it had left is left out.
   void PassOver() { next_ = {std::move(next_.project), /*behind=*/true, {}}; }
   // There is none behind Next().
@@ -64,7 +70,8 @@ class PooledList {
 
  private:
   PooledList() = default;
-  bool TakeItems(std::string_view payload, std::string* page_token);
+  bool TakeItems(std::string_view payload, const absl::flat_hash_set<std::string>* only,
+                 std::string* page_token);
   bool Full() const { return count_ >= (size_ > 0 ? size_ : kItemsDefault); }
   // The page is full, and it is still to be seen whether any project behind has more: some clients
   // take an empty last page for an error.
@@ -76,7 +83,8 @@ class PooledList {
   std::size_t size_ = 0;  // pageSize; 0: none
   Place next_;
   bool ended_ = false;
-  bool more_ = false;  // Next() has some
+  bool more_ = false;      // Next() has some
+  bool left_out_ = false;  // of the page taken last
   int pages_ = 0;
   std::size_t count_ = 0;
   std::string items_;  // raw, with commas

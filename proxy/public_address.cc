@@ -105,9 +105,16 @@ std::string AddressUsed(const RequestHead& head, bool tls, bool trusts_peer) {
   return absl::StrCat(ToAbsl(scheme), "://", ToAbsl(authority));
 }
 
+bool IsLoopbackAddress(std::string_view address) {
+  constexpr std::string_view kMapped = "::ffff:";
+  if (address.starts_with(kMapped)) address.remove_prefix(kMapped.size());
+  return address == "::1" || address.starts_with("127.");
+}
+
 std::string_view AuthorityIn(std::string_view url) {
   const std::size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return {};
+  // One in a query or a path is of another URL.
+  if (scheme == std::string_view::npos || url.find_first_of("/?#") < scheme) return {};
   url.remove_prefix(scheme + 3);
   return url.substr(0, url.find_first_of("/?#"));
 }

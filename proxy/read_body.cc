@@ -20,17 +20,39 @@ ReadBodyResult Ended(const absl::Status& status) {
       return {BodyEnd::kTooLarge, problem};
     case absl::StatusCode::kResourceExhausted:
       return {BodyEnd::kNoRoom, problem};
+    case absl::StatusCode::kUnavailable:
+      return {BodyEnd::kNoDescriptor, problem};
     default:
       return {BodyEnd::kFailed, problem};
   }
 }
 
-Task<ReadBodyResult> ReadSized(ClientConnection& client, std::uint64_t size, BodyScan* scan,
-                               Body* body) {
+// The client's bytes, at its pace.
+class Reader {
+ public:
+  Reader(ClientConnection& client, const Clock& clock)
+      : client_(client), clock_(clock), pace_(client.patience()) {}
+
+  // Waits for more bytes, after so many of payload.
+  Task<Interrupt> ReadMore(std::uint64_t payload_bytes) {
+    client_.SetDeadline(pace_.BeginWait(payload_bytes, clock_.MonoNow()));
+    const Interrupt interrupt = co_await client_.ReadMore();
+    pace_.EndWait(clock_.MonoNow());
+    co_return interrupt;
+  }
+
+ private:
+  ClientConnection& client_;
+  const Clock& clock_;
+  BodyPace pace_;
+};
+
+Task<ReadBodyResult> ReadSized(ClientConnection& client, const Clock& clock, std::uint64_t size,
+                               BodyScan* scan, Body* body) {
+  Reader reader(client, clock);
   if (size <= client.Room()) {
     while (client.Unread().size() < size) {
-      client.SetDeadline(kBodyStallMax);
-      const Interrupt interrupt = co_await client.ReadMore();
+      const Interrupt interrupt = co_await reader.ReadMore(client.Unread().size());
       if (interrupt != Interrupt::kNone) co_return Ended(interrupt);
     }
     const std::string_view all = client.Unread().substr(0, static_cast<std::size_t>(size));
@@ -51,13 +73,14 @@ Task<ReadBodyResult> ReadSized(ClientConnection& client, std::uint64_t size, Bod
     client.Consume(piece.size());
     left -= piece.size();
     if (left == 0) co_return ReadBodyResult{};
-    client.SetDeadline(kBodyStallMax);
-    const Interrupt interrupt = co_await client.ReadMore();
+    const Interrupt interrupt = co_await reader.ReadMore(size - left);
     if (interrupt != Interrupt::kNone) co_return Ended(interrupt);
   }
 }
 
-Task<ReadBodyResult> ReadChunked(ClientConnection& client, BodyScan* scan, Body* body) {
+Task<ReadBodyResult> ReadChunked(ClientConnection& client, const Clock& clock, BodyScan* scan,
+                                 Body* body) {
+  Reader reader(client, clock);
   ChunkedDecoder decoder;
   for (;;) {
     while (!client.Unread().empty()) {
@@ -72,8 +95,7 @@ Task<ReadBodyResult> ReadChunked(ClientConnection& client, BodyScan* scan, Body*
       if (step.state == ChunkedDecoder::State::kDone) co_return ReadBodyResult{};
       KP_ASSERT(step.consumed > 0);
     }
-    client.SetDeadline(kBodyStallMax);
-    const Interrupt interrupt = co_await client.ReadMore();
+    const Interrupt interrupt = co_await reader.ReadMore(body->size());
     if (interrupt != Interrupt::kNone) co_return Ended(interrupt);
   }
 }
@@ -85,7 +107,7 @@ Task<Interrupt> InviteBody(ClientConnection& client, const RequestHead& head) {
   co_return co_await client.Write(std::string_view("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
-Task<ReadBodyResult> ReadBody(ClientConnection& client, const RequestHead& head,
+Task<ReadBodyResult> ReadBody(ClientConnection& client, const Clock& clock, const RequestHead& head,
                               const BodyLimits& limits, BodyScan* scan, Body* body) {
   if (head.framing == Framing::kNone) co_return ReadBodyResult{};
   if (head.framing == Framing::kSized && head.content_length > limits.bytes_max) {
@@ -94,9 +116,9 @@ Task<ReadBodyResult> ReadBody(ClientConnection& client, const RequestHead& head,
   const Interrupt interrupt = co_await InviteBody(client, head);
   if (interrupt != Interrupt::kNone) co_return Ended(interrupt);
   if (head.framing == Framing::kSized) {
-    co_return co_await ReadSized(client, head.content_length, scan, body);
+    co_return co_await ReadSized(client, clock, head.content_length, scan, body);
   }
-  co_return co_await ReadChunked(client, scan, body);
+  co_return co_await ReadChunked(client, clock, scan, body);
 }
 
 }  // namespace keypool::proxy

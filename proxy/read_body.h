@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "absl/time/time.h"
+#include "keyd/base/clock.h"
 #include "proxy/body.h"
 #include "proxy/body_scan.h"
 #include "proxy/client_connection.h"
@@ -12,27 +12,25 @@
 
 namespace keypool::proxy {
 
-// A client that sends nothing of a body that it owes for this long is given up.
-inline constexpr absl::Duration kBodyStallMax = absl::Seconds(30);
-
 enum class BodyEnd {
   kComplete,
   kTooLarge,  // more than the limit; found out before 100 Continue when it is announced
   kInvalid,   // chunks that are none
   kNoRoom,    // the disk is full
-  kFailed,    // the temporary file failed
+  kNoDescriptor,
+  kFailed,  // the temporary file failed
   kTimeout,
   kGone,
 };
 struct ReadBodyResult {
   BodyEnd end = BodyEnd::kComplete;
-  std::string problem;  // with kNoRoom and kFailed: for the log
+  std::string problem;  // with kNoRoom, kNoDescriptor and kFailed: for the log
 };
 
 // Reads what `head` announces into `body`, and through `scan` when it is not null. What stands
 // behind the body stays unread. The head is consumed and pinned; a small body stays where it came
 // in, pinned too.
-Task<ReadBodyResult> ReadBody(ClientConnection& client, const RequestHead& head,
+Task<ReadBodyResult> ReadBody(ClientConnection& client, const Clock& clock, const RequestHead& head,
                               const BodyLimits& limits, BodyScan* scan, Body* body);
 
 // Says "100 Continue" when the client waits for it. Called before the first read of a body.

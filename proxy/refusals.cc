@@ -9,6 +9,11 @@
 namespace keypool::proxy {
 namespace {
 
+// As Google says it, and clients may look for it.
+constexpr std::string_view kNotAuthenticated =
+    "Request had invalid authentication credentials. Expected OAuth 2 access token, login cookie "
+    "or other valid authentication credential. ";
+
 ErrorAnswer Make(int http_status, std::string message) {
   ErrorAnswer answer;
   answer.http_status = http_status;
@@ -26,6 +31,7 @@ ErrorAnswer::Quota QuotaOf(const Refusal& refusal, std::string_view model) {
       window == QuotaWindow::kInputTokensPerMinute || window == QuotaWindow::kInputTokensPerDay;
   quota.model = model;
   quota.limit = refusal.limit;
+  quota.of_client = refusal.reason == RefusalReason::kClientQuota;
   return quota;
 }
 
@@ -37,8 +43,16 @@ ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Dur
       refusal.reason == RefusalReason::kResourcesApart) {
     return Make(400, refusal.message);
   }
-  const bool quota =
-      refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
+  if (refusal.reason == RefusalReason::kUnauthenticated) {
+    return Make(401, absl::StrCat(ToAbsl(kNotAuthenticated), refusal.message));
+  }
+  if (refusal.reason == RefusalReason::kModelNotAllowed ||
+      refusal.reason == RefusalReason::kNotOwner) {
+    return Make(403, refusal.message);
+  }
+  const bool quota = refusal.reason == RefusalReason::kExhausted ||
+                     refusal.reason == RefusalReason::kAllExcluded ||
+                     refusal.reason == RefusalReason::kClientQuota;
   ErrorAnswer answer = Make(quota ? 429 : 503, refusal.message);
   if (answer.message.empty()) answer.message = "No key of the pool can take this request now.";
   answer.retry_after = refusal.retry_after;
@@ -49,11 +63,30 @@ ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Dur
   return answer;
 }
 
+std::string_view OutcomeOf(RefusalReason reason) {
+  switch (reason) {
+    case RefusalReason::kExhausted:
+    case RefusalReason::kAllExcluded:
+      return "exhausted";
+    case RefusalReason::kUnauthenticated:
+      return "unauthenticated";
+    case RefusalReason::kClientQuota:
+      return "client_quota";
+    case RefusalReason::kModelNotAllowed:
+      return "model_not_allowed";
+    case RefusalReason::kNotOwner:
+      return "not_owner";
+    default:
+      return "refused";
+  }
+}
+
 std::string CloseReason(const ErrorAnswer& error) {
   if (!error.quota.has_value()) return error.message;
   const std::int64_t seconds = absl::ToInt64Seconds(
       absl::Ceil(error.retry_after.value_or(absl::ZeroDuration()), absl::Seconds(1)));
-  return absl::StrCat("The pool's quota is used up; try again in ", seconds, " s. ", error.message);
+  return absl::StrCat(error.quota->of_client ? "The client's own" : "The pool's",
+                      " quota is used up; try again in ", seconds, " s. ", error.message);
 }
 
 ErrorAnswer ForKeydFailure(const absl::Status& status) {
@@ -83,6 +116,8 @@ ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_v
   switch (end) {
     case ExchangeEnd::kNoConnection:
       return Make(502, absl::StrCat(who, " cannot be reached: ", ToAbsl(problem), "."));
+    case ExchangeEnd::kNoDescriptor:
+      return ForNoDescriptors();
     case ExchangeEnd::kSilent:
       return Make(504, absl::StrCat(who, " gave no answer: ", ToAbsl(problem), "."));
     case ExchangeEnd::kBadAnswer:
@@ -117,6 +152,10 @@ ErrorAnswer ForTimeUsedUp(absl::Duration given) {
                                 "a key or for another try."));
 }
 
+ErrorAnswer ForAdminFromAfar() {
+  return Make(403, "The pages of /admin are for this machine alone; use poolctl.");
+}
+
 ErrorAnswer ForForeignPage(std::string_view origin) {
   return Make(403, absl::StrCat("Pages of ", ToAbsl(origin.substr(0, 256)),
                                 " may not use this proxy (CORS_ORIGINS of the proxy)."));
@@ -124,6 +163,22 @@ ErrorAnswer ForForeignPage(std::string_view origin) {
 
 ErrorAnswer ForPlainHttp() {
   return Make(400, "This port serves HTTPS; write https:// in the base URL.");
+}
+
+ErrorAnswer ForCrowdedAddress(std::int64_t connections_max) {
+  ErrorAnswer answer =
+      Make(503, absl::StrCat("This address has ", connections_max,
+                             " connections already, as many as the "
+                             "proxy allows (MAX_CONNECTIONS_PER_ADDRESS). Use them again."));
+  answer.retry_after = absl::Seconds(1);
+  return answer;
+}
+
+ErrorAnswer ForNoDescriptors() {
+  ErrorAnswer answer =
+      Make(503, "The proxy has as many files and sockets open as it may; try again.");
+  answer.retry_after = absl::Seconds(1);
+  return answer;
 }
 
 ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits) {
@@ -141,6 +196,8 @@ ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits) {
       answer.retry_after = absl::Seconds(10);
       return answer;
     }
+    case BodyEnd::kNoDescriptor:
+      return ForNoDescriptors();
     case BodyEnd::kFailed:
     case BodyEnd::kComplete:
     case BodyEnd::kGone:

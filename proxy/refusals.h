@@ -1,6 +1,7 @@
 // What the proxy says when it cannot serve a request: one place for every sentence. Pure.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,8 @@ namespace keypool::proxy {
 
 // keyd refused. `at_least`: for Retry-After when keyd names no time.
 ErrorAnswer ForRefusal(const Refusal& refusal, std::string_view model, absl::Duration at_least);
+// What the log calls it.
+std::string_view OutcomeOf(RefusalReason reason);
 // The same for the close frame of a Live session, which has room for little: the most important
 // comes first.
 std::string CloseReason(const ErrorAnswer& error);
@@ -30,10 +33,16 @@ ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_v
 ErrorAnswer ForKeyInAnswer();
 // What the client gives Google for the request (X-Server-Timeout) went by before it could be sent.
 ErrorAnswer ForTimeUsedUp(absl::Duration given);
+// A page of /admin was asked for from another machine.
+ErrorAnswer ForAdminFromAfar();
 // A page in a browser sent it that may not.
 ErrorAnswer ForForeignPage(std::string_view origin);
 // Plain HTTP came to the port that serves HTTPS.
 ErrorAnswer ForPlainHttp();
+// The address has as many connections as it may have.
+ErrorAnswer ForCrowdedAddress(std::int64_t connections_max);
+// The process may open no more files and sockets.
+ErrorAnswer ForNoDescriptors();
 // The body could not be taken.
 ErrorAnswer ForBody(const ReadBodyResult& result, const BodyLimits& limits);
 

@@ -139,7 +139,7 @@ class FieldJudge {
     }
     if (connection_.malformed) return InvalidHead(400, "The Connection header is malformed.");
     if (connection_.names_protected) {
-      return InvalidHead(400, "The Connection header names a header that frames or authenticates.");
+      return InvalidHead(400, "The Connection header names a header that is not the connection's.");
     }
     head_.framing = coding_ ? Framing::kChunked : length_ ? Framing::kSized : Framing::kNone;
     head_.keep_alive = !connection_.close && (head_.minor_version == 1 || connection_.keep_alive);

@@ -1,7 +1,9 @@
 #include "proxy/request_plan.h"
 
 #include <algorithm>
+#include <memory>
 
+#include "keyd/base/client_token.h"
 #include "proxy/char_class.h"
 #include "proxy/field_names.h"
 #include "proxy/pooled_list.h"
@@ -113,6 +115,25 @@ bool HasEphemeralToken(const RequestHead& head, const QueryFacts& query) {
          std::any_of(head.fields.begin(), head.fields.end(), IsEphemeralToken);
 }
 
+// Behind the scheme of an Authorization field, if there is one.
+std::string_view CredentialIn(const Field& field) {
+  const FieldName name = Identify(field.name);
+  if (name == FieldName::kGoogApiKey) return field.value;
+  if (name != FieldName::kAuthorization) return {};
+  return field.value.substr(field.value.find_last_of(" \t") + 1);
+}
+
+// `query` has credentials, or is empty.
+SecretPtr FindClientToken(const RequestHead& head, std::string_view query) {
+  for (const Field& field : head.fields) {
+    const std::string_view credential = CredentialIn(field);
+    if (LooksLikeClientToken(credential)) return std::make_shared<const Secret>(credential);
+  }
+  if (query.empty()) return nullptr;
+  const std::string credential = ClientTokenIn(query);
+  return credential.empty() ? nullptr : std::make_shared<const Secret>(credential);
+}
+
 // `path` starts with a slash.
 void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_view path,
                   Plan* plan) {
@@ -189,6 +210,8 @@ Plan MakePlan(const RequestHead& head) {
   const ReadPath read(path);
   plan.live = IsLivePath(read.view()) && AsksForWebSocket(head);
   if (plan.live && HasEphemeralToken(head, facts)) plan.key_place = KeyPlace::kNone;
+  plan.client_token =
+      FindClientToken(head, facts.credentials ? head.target.substr(mark + 1) : std::string_view{});
   if (facts.credentials) {
     const bool keep_token = plan.key_place == KeyPlace::kNone;
     const std::string query = WithoutCredentials(head.target.substr(mark + 1), keep_token);

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "keyd/base/lease.h"
+#include "keyd/base/secret.h"
 #include "proxy/http_types.h"
 #include "proxy/resource_names.h"
 
@@ -59,6 +60,9 @@ struct Plan {
   // access_token, oauth_token, userProject, with or without '$', in any encoding); with
   // KeyPlace::kNone the token stays.
   std::string target;
+  // Of the pool's own, wherever the client puts its key: x-goog-api-key, Authorization with any
+  // scheme, the query in any encoding. Of several the first in this order. Null: none.
+  SecretPtr client_token;
   // What the target names that lives in one project, and what the answer will show of it.
   ResourcePlan resources;
 };

@@ -20,8 +20,7 @@ struct Head {
   std::string_view more;  // complete field lines
 };
 
-Task<Interrupt> Send(ClientConnection& client, const Clock& clock, const Head& head,
-                     std::string_view body, AnswerTo to) {
+std::string HeadText(const Clock& clock, const Head& head, std::string_view body, AnswerTo to) {
   std::string text = absl::StrCat("HTTP/1.1 ", head.http_status, " ", ToAbsl(head.reason),
                                   "\r\nDate: ", HttpDate(clock), "\r\n", ToAbsl(head.more),
                                   ToAbsl(to.cors_fields));
@@ -31,20 +30,41 @@ Task<Interrupt> Send(ClientConnection& client, const Clock& clock, const Head& h
                     "\r\nContent-Length: ", body.size(), "\r\n");
   }
   absl::StrAppend(&text, to.keep_alive ? "\r\n" : "Connection: close\r\n\r\n");
+  return text;
+}
+
+Task<Interrupt> Send(ClientConnection& client, const Clock& clock, const Head& head,
+                     std::string_view body, AnswerTo to) {
+  std::string text = HeadText(clock, head, body, to);
   std::array<iovec, 2> parts = {iovec{text.data(), text.size()},
                                 iovec{const_cast<char*>(body.data()), body.size()}};
   const std::span<iovec> sent = std::span(parts).first(to.head_only || body.empty() ? 1 : 2);
   co_return co_await client.Write(sent);
 }
 
+// The fields of an error that tell when, and whether, to come again.
+std::string RetryFields(const ErrorText& text) {
+  std::string fields;
+  if (!text.retry_after.empty())
+    absl::StrAppend(&fields, "Retry-After: ", text.retry_after, "\r\n");
+  if (text.retry_in_vain) fields += "x-should-retry: false\r\n";
+  return fields;
+}
+
 }  // namespace
+
+std::string ErrorAtTheDoor(const Clock& clock, const ErrorAnswer& error) {
+  const ErrorText text = BuildError(error, ErrorShape::kNative);
+  const std::string more = RetryFields(text);
+  const Head head = {error.http_status, text.reason, text.content_type, more};
+  const AnswerTo to = {ErrorShape::kNative, /*head_only=*/false, /*keep_alive=*/false};
+  return HeadText(clock, head, text.body, to) + text.body;
+}
 
 Task<Interrupt> RespondError(ClientConnection& client, const Clock& clock, const ErrorAnswer& error,
                              AnswerTo to) {
   const ErrorText text = BuildError(error, to.shape);
-  std::string more;
-  if (!text.retry_after.empty()) absl::StrAppend(&more, "Retry-After: ", text.retry_after, "\r\n");
-  if (text.retry_in_vain) more += "x-should-retry: false\r\n";
+  const std::string more = RetryFields(text);
   const Head head = {error.http_status, text.reason, text.content_type, more};
   co_return co_await Send(client, clock, head, text.body, to);
 }

@@ -24,6 +24,9 @@ struct AnswerTo {
 Task<Interrupt> RespondError(ClientConnection& client, const Clock& clock, const ErrorAnswer& error,
                              AnswerTo to);
 
+// The whole of an answer that ends its connection, for a client that is not let in.
+std::string ErrorAtTheDoor(const Clock& clock, const ErrorAnswer& error);
+
 // A page of the proxy itself. `allow` is for 405.
 struct Page {
   int http_status = 200;

@@ -91,6 +91,10 @@ HeadResult Frame(const Framers& framers, std::string_view request_method, Respon
   if (framers.chunked && (framers.length || head->minor_version == 0)) {
     return Invalid("The upstream's answer can be read as ending in two places.");
   }
+  if (framers.connection.malformed || framers.connection.names_protected) {
+    return Invalid(
+        "The upstream's Connection is malformed, or names what is not the connection's.");
+  }
   const bool promises_body = framers.chunked || framers.length.value_or(0) != 0;
   head->keep_alive =
       !framers.connection.close && (head->minor_version == 1 || framers.connection.keep_alive);

@@ -17,9 +17,6 @@
 namespace keypool::proxy {
 namespace {
 
-constexpr absl::Duration kIdleMax = absl::Seconds(75);
-constexpr absl::Duration kHeadMax = absl::Seconds(10);
-constexpr absl::Duration kHandshakeMax = absl::Seconds(10);
 constexpr int kSwitchingProtocols = 101;
 
 constexpr std::string_view kTooManyResources =
@@ -46,7 +43,8 @@ bool WorthAnotherKey(int http_status) {
 
 Session::Session(Services& services, int descriptor, SslPtr ssl, std::string client_address)
     : services_(services),
-      client_(services.events, descriptor, services.wheel, services.buffers, std::move(ssl)),
+      client_(services.events, descriptor, services.wheel, services.buffers,
+              services.config.patience, std::move(ssl)),
       client_address_(std::move(client_address)) {}
 
 void Session::Start(void (*on_end)(void*, Session*), void* owner) {
@@ -57,7 +55,7 @@ void Session::Start(void (*on_end)(void*, Session*), void* owner) {
 Task<void> Session::Run(void (*on_end)(void*, Session*), void* owner) {
   After after = client_.IsOpen() ? co_await Secure() : After::kClose;
   while (after == After::kKeepAlive) {
-    client_.SetDeadline(kIdleMax);
+    client_.SetDeadline(client_.patience().idle);
     const bool readable = co_await client_.AwaitReadable(services_.stopping);
     if (!readable) break;
     after = co_await ServeRequest();
@@ -69,7 +67,7 @@ Task<void> Session::Run(void (*on_end)(void*, Session*), void* owner) {
 }
 
 Task<Session::After> Session::Secure() {
-  client_.SetDeadline(kHandshakeMax);
+  client_.SetDeadline(client_.patience().head);
   const ClientConnection::Secured secured = co_await client_.Secure(services_.stopping);
   if (secured == ClientConnection::Secured::kYes) co_return After::kKeepAlive;
   if (secured == ClientConnection::Secured::kNo) co_return After::kClose;
@@ -89,6 +87,7 @@ Task<Session::After> Session::ServeRequest() {
       request.plan.problem = "Admin pages are not under the path of PUBLIC_BASE_URL.";
     }
     if (!request.plan.problem.empty()) {
+      request.keep_alive = false;  // who asks in two ways at once is not listened to any further
       end = co_await RefuseBad(request, request.plan.problem);
     } else if (request.plan.route != Route::kUpstream) {
       end = co_await ServeOwnPage(request);
@@ -123,7 +122,7 @@ Task<Session::After> Session::ServeRequest() {
 }
 
 Task<Session::End> Session::ReadHead(Request& request) {
-  client_.SetDeadline(kHeadMax);
+  client_.SetDeadline(client_.patience().head);
   std::size_t scanned = 0;
   for (;;) {
     if (!client_.Unread().empty()) {
@@ -157,13 +156,17 @@ Task<Session::After> Session::ServeOwnPage(Request& request) {
   static const BodyLimits kLimits = {AdminHttp::kBodyBytesMax, AdminHttp::kBodyBytesMax, "/tmp"};
   Body body(kLimits);
   const ReadBodyResult taken =
-      co_await ReadBody(client_, request.head, kLimits, /*scan=*/nullptr, &body);
+      co_await ReadBody(client_, services_.clock, request.head, kLimits, /*scan=*/nullptr, &body);
   if (taken.end == BodyEnd::kGone) co_return Left(request, "client_gone");
   if (taken.end != BodyEnd::kComplete) {
     const ErrorAnswer error = ForBody(taken, kLimits);
     co_return co_await Refuse(request, error, "bad_body");
   }
   request.body_taken = true;
+  // Others may reach this port, and whoever does can say anything of where it comes from.
+  if (request.plan.route == Route::kAdmin && !IsLoopbackAddress(client_address_)) {
+    co_return co_await Refuse(request, ForAdminFromAfar(), "admin_from_afar");
+  }
   client_.Watch();
   const Page page = co_await services_.admin.Serve(client_, request.head, body.InMemory());
   const bool keep_alive = MayKeepAlive(request);
@@ -201,8 +204,9 @@ Task<Session::End> Session::KeepBody(Request& request) {
     scan.resources.emplace(ResourceScan::Hosts{config.origin.authority, request.head.host,
                                                AuthorityIn(config.public_base)});
   }
-  const ReadBodyResult taken = co_await ReadBody(client_, request.head, services_.config.body,
-                                                 has_body ? &scan : nullptr, &request.body);
+  const ReadBodyResult taken =
+      co_await ReadBody(client_, services_.clock, request.head, services_.config.body,
+                        has_body ? &scan : nullptr, &request.body);
   if (taken.end == BodyEnd::kGone) co_return Left(request, "client_gone");
   if (taken.end != BodyEnd::kComplete) {
     if (!taken.problem.empty()) log::Warning("body_not_kept", {{"problem", taken.problem}});
@@ -235,6 +239,8 @@ Task<Session::End> Session::AcquireLease(Request& request) {
     request.command.kind = request.plan.kind;
     request.command.model = request.plan.model;
     request.command.client = client_address_;
+    request.command.token = request.plan.client_token;
+    request.command.token_required = services_.config.require_client_token;
     request.command.resources = request.plan.resources.names.all();
     request.time_given = ReadServerTimeout(request.head);
     if (request.time_given) request.due = services_.clock.MonoNow() + *request.time_given;

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "keyd/base/clock.h"
 #include "proxy/admin_http.h"
 #include "proxy/answer_scan.h"
@@ -102,6 +103,8 @@ class Session {
   Task<End> OpenList(Request& request);
   Task<End> TakeListPage(Request& request);
   Task<Interrupt> LearnListed(Request& request, AnswerFacts facts);
+  Task<bool> FindOwn(Request& request, std::string_view page,
+                     absl::flat_hash_set<std::string>* own);
   Task<End> RespondList(Request& request);
   // The refusal is no end of the request, but of a project's part of the list or of the list.
   static bool MovesListOn(const Refusal& refusal, const PooledList& list);

@@ -170,18 +170,17 @@ Task<Session::End> Session::OnRefusal(Request& request, const Refusal& refusal) 
   if (request.list.has_value() && MovesListOn(refusal, *request.list)) {
     co_return co_await MoveListOn(request, refusal);
   }
-  const bool quota =
-      refusal.reason == RefusalReason::kExhausted || refusal.reason == RefusalReason::kAllExcluded;
   if (WaitsFor(request, refusal)) co_return std::nullopt;
   if (request.answer_is_honest) co_return co_await RelayAnswer(request);
   const ErrorAnswer error = ForRefusal(refusal, request.command.model,
                                        std::max(services_.config.retry_delay, absl::Seconds(1)));
-  co_return co_await Refuse(request, error, quota ? "exhausted" : "refused");
+  co_return co_await Refuse(request, error, OutcomeOf(refusal.reason));
 }
 
 bool Session::WaitsFor(Request& request, const Refusal& refusal) const {
   const bool passes = refusal.reason == RefusalReason::kExhausted ||
                       refusal.reason == RefusalReason::kAllExcluded ||
+                      refusal.reason == RefusalReason::kClientQuota ||
                       refusal.reason == RefusalReason::kModelOverloaded ||
                       refusal.reason == RefusalReason::kSourceThrottled;
   const bool has_waited = request.command.wait_up_to > absl::ZeroDuration();

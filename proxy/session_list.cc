@@ -9,6 +9,7 @@
 #include "proxy/inflate.h"
 #include "proxy/learned_resources.h"
 #include "proxy/relay.h"
+#include "proxy/resource_names.h"
 #include "proxy/respond.h"
 #include "proxy/session.h"
 #include "proxy/session_request.h"
@@ -55,10 +56,19 @@ Task<Session::End> Session::TakeListPage(Request& request) {
     request.lease.Settle(std::move(facts));
     co_return Left(request, "client_gone");
   }
+  const bool of_client = !request.lease.grant().client.empty();
   const std::string_view encoding = answer.head().content_encoding;
   const std::string page =
       CanInflate(encoding) ? Inflate(answer.kept, kPageBytesMax) : std::move(answer.kept);
-  if (!request.list->Take(request.project.value(), page)) {
+  absl::flat_hash_set<std::string> own;
+  if (of_client) {
+    const bool here = co_await FindOwn(request, page, &own);
+    if (!here) {
+      request.lease.Settle(std::move(facts));
+      co_return Left(request, "client_gone");
+    }
+  }
+  if (!request.list->Take(request.project.value(), page, of_client ? &own : nullptr)) {
     log::Warning("list_passed_over",
                  {{"project", request.project.value()},
                   {"problem", "its list is no JSON object, or longer than 4 MiB"}});
@@ -95,6 +105,42 @@ Task<Interrupt> Session::LearnListed(Request& request, AnswerFacts facts) {
   account.resources = std::move(notes);
   Task<Interrupt> confirming = Confirm(request.lease.Release(std::move(facts), std::move(account)));
   co_return co_await std::move(confirming);
+}
+
+// A client is shown what is its own, and keyd knows what that is. False: the client has left.
+Task<bool> Session::FindOwn(Request& request, std::string_view page,
+                            absl::flat_hash_set<std::string>* own) {
+  const std::vector<std::string> names = PooledList::NamesIn(request.plan.pooled_collection, page);
+  for (std::size_t at = 0; at < names.size();) {
+    client::AcquireOptions options;
+    options.command = request.command;
+    options.command.kind = Kind::kOwnership;
+    options.command.project = ProjectId();
+    options.command.after_project.reset();
+    options.command.exclude_keys.clear();
+    options.command.resources.clear();
+    std::vector<std::string> asked;
+    for (; at < names.size() && asked.size() < kResourcesMax; ++at) {
+      std::string name = ResourceNamed(names[at]);
+      if (name.empty()) continue;
+      options.command.resources.push_back(std::move(name));
+      asked.push_back(names[at]);
+    }
+    if (asked.empty()) break;
+    Task<std::optional<absl::StatusOr<client::AcquireResult>>> asking = Ask(std::move(options));
+    std::optional<absl::StatusOr<client::AcquireResult>> answer = co_await std::move(asking);
+    if (!answer.has_value()) co_return false;
+    const Refusal* const told = answer->ok() ? std::get_if<Refusal>(&**answer) : nullptr;
+    // Without an answer nothing is shown.
+    if (told == nullptr || told->reason != RefusalReason::kNotOwner) continue;
+    for (const std::uint32_t foreign : told->foreign) {
+      if (foreign < asked.size()) asked[foreign].clear();
+    }
+    for (std::string& name : asked) {
+      if (!name.empty()) own->insert(std::move(name));
+    }
+  }
+  co_return true;
 }
 
 bool Session::MovesListOn(const Refusal& refusal, const PooledList& list) {

@@ -73,6 +73,18 @@ AnswerFacts FactsOf(const LiveTunnel& tunnel) {
   return facts;
 }
 
+int CloseCodeOf(const ErrorAnswer& error) {
+  switch (error.http_status) {
+    case 400:
+      return kNotConsistent;
+    case 401:
+    case 403:
+      return kPolicy;
+    default:
+      return kInternal;
+  }
+}
+
 std::string_view OutcomeOf(LiveTunnel::End end) {
   switch (end) {
     case LiveTunnel::End::kEnded:
@@ -208,8 +220,8 @@ Task<Session::End> Session::AcquireForSetup(Request& request, LiveTunnel& tunnel
     if (request.live_refusal_stands || WaitsFor(request, *refusal)) co_return std::nullopt;
     const ErrorAnswer error =
         ForRefusal(*refusal, request.command.model, services_.config.retry_delay);
-    co_return co_await CloseLive(request, error.http_status == 400 ? kNotConsistent : kInternal,
-                                 CloseReason(error), error.quota ? "exhausted" : "refused");
+    co_return co_await CloseLive(request, CloseCodeOf(error), CloseReason(error),
+                                 OutcomeOf(refusal->reason));
   }
   client::LeaseGrant& grant = std::get<client::LeaseGrant>(*result);
   request.command.wait_up_to = absl::ZeroDuration();

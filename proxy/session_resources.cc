@@ -81,6 +81,9 @@ std::vector<ResourceNote> Session::NotesOf(const Request& request, const Respons
                                            const AnswerScan& scan) const {
   std::vector<ResourceNote> notes;
   if (!IsSuccess(head.status)) return notes;
+  // A list of others' things too tells nothing of whose they are.
+  const bool lists = request.head.method == "GET" && request.command.resources.empty();
+  if (lists && !request.lease.grant().client.empty()) return notes;
   if (scan.resources.has_value()) notes = scan.resources->Notes(services_.clock.WallNow());
   const auto add = [&notes](const std::string& name, absl::Duration time_to_live) {
     const auto same = [&name](const ResourceNote& note) { return note.name == name; };

@@ -1,7 +1,9 @@
 #include "proxy/target.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "keyd/base/client_token.h"
 #include "proxy/char_class.h"
 
 namespace keypool::proxy {
@@ -135,6 +137,23 @@ std::string QueryValue(std::string_view query, std::string_view name) {
     }
   });
   return value;
+}
+
+std::string ClientTokenIn(std::string_view query) {
+  std::string token;
+  ForEachParameter(query, [&token](std::string_view parameter) {
+    const std::string_view name = NameOf(parameter);
+    if (!token.empty() || !IsCredentialName(name)) return;
+    std::string value;
+    std::string_view rest = parameter.substr(std::min(name.size() + 1, parameter.size()));
+    while (value.size() <= kClientTokenBytes) {
+      const int c = TakeDecoded(&rest);
+      if (c == -1) break;
+      value.push_back(static_cast<char>(c));
+    }
+    if (LooksLikeClientToken(value)) token = std::move(value);
+  });
+  return token;
 }
 
 std::string WithoutCredentials(std::string_view query, bool keep_ephemeral) {

@@ -41,6 +41,10 @@ QueryFacts ReadQuery(std::string_view query);
 // The value of the first parameter `name`, decoded; empty when there is none.
 std::string QueryValue(std::string_view query, std::string_view name);
 
+// The first value of a credential parameter that looks like a client token, decoded; empty when
+// there is none.
+std::string ClientTokenIn(std::string_view query);
+
 // What ephemeral tokens begin with.
 inline constexpr std::string_view kEphemeralStart = "auth_tokens/";
 

@@ -29,7 +29,7 @@ std::string ForClient(const UrlRewrite& rewrite, std::string_view url) {
   const std::size_t scheme = place.find("://");
   if (!rewrite.base.empty() && scheme != std::string_view::npos) {
     const std::string_view rest = place.substr(scheme + 3);
-    const std::string_view authority = rest.substr(0, rest.find('/'));
+    const std::string_view authority = rest.substr(0, rest.find_first_of("/#"));
     if (SameName(authority, rewrite.authority) || SameName(authority, kGoogle)) {
       base = rewrite.base;
       place = rest.substr(authority.size());

@@ -6,6 +6,9 @@
 
 namespace keypool::proxy {
 
+// An upstream that takes nothing of a request for this long is given up.
+inline constexpr absl::Duration kUpstreamStallMax = absl::Seconds(60);
+
 // Used by one thread.
 class UpstreamConnection : public Transport {
  public:

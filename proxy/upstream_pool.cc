@@ -110,7 +110,9 @@ Task<UpstreamPool::Connected> UpstreamPool::ConnectTo(ClientConnection& client,
   const std::string place = absl::StrCat(endpoint.address().to_string(), " port ", endpoint.port());
   const int fd = StartConnect(endpoint);
   if (fd < 0) {
-    co_return Connected{nullptr, Interrupt::kNone, absl::StrCat(place, ": ", ErrorText(errno))};
+    const int error = errno;
+    co_return Connected{nullptr, Interrupt::kNone, absl::StrCat(place, ": ", ErrorText(error)),
+                        error == EMFILE || error == ENFILE};
   }
   Socket socket(events_, fd, &client.wakeup());
   if (!socket.IsOpen()) {

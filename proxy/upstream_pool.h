@@ -42,6 +42,7 @@ class UpstreamPool {
     Connection connection;                   // null: see the others
     Interrupt interrupt = Interrupt::kNone;  // kTimeout: nobody answered in time
     std::string problem;                     // what went wrong, for people
+    bool no_descriptor = false;              // it was that none is left
   };
   // Makes a new one, trying the addresses in turn, while `client` waits.
   Task<Connected> Connect(ClientConnection& client);

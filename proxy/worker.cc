@@ -15,6 +15,8 @@
 #include <utility>
 
 #include "keyd/base/log.h"
+#include "proxy/refusals.h"
+#include "proxy/respond.h"
 
 namespace keypool::proxy {
 
@@ -158,15 +160,21 @@ bool Worker::AcceptOne(Listening& listening) {
       ::accept4(listening.descriptor.native_handle(), reinterpret_cast<sockaddr*>(&address),
                 &address_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) {
-    if (errno == EINTR || errno == ECONNABORTED) return true;
-    if (errno != EAGAIN && errno != EWOULDBLOCK) {
-      // Out of descriptors or memory: trying again at once would only burn the processor.
-      const std::string problem = std::generic_category().message(errno);
-      if (!PauseAccepting()) log::Warning("accept_failed", {{"problem", problem}});
-    }
-    return false;
+    return OnAcceptFailure(errno, listening);
   }
   pause_told_ = false;
+  std::string client_address = AddressText(address);
+  AddressCaps::Place place;
+  if (!common_.config.trusted.Has(client_address)) {
+    place = common_.addresses.Take(client_address);
+    if (!place.taken()) {
+      const ErrorAnswer error = ForCrowdedAddress(common_.config.max_connections_per_address);
+      // To who expects TLS nothing can be said.
+      doorman_.Refuse(fd, listening.tls ? "" : ErrorAtTheDoor(common_.clock, error));
+      TellRefused(client_address, "max_connections_per_address");
+      return true;
+    }
+  }
   const int on = 1;
   ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   SslPtr ssl;
@@ -178,12 +186,40 @@ bool Worker::AcceptOne(Listening& listening) {
     }
   }
   common_.connections.fetch_add(1, std::memory_order_relaxed);
-  auto session = std::make_unique<Session>(services_, fd, std::move(ssl), AddressText(address));
+  auto session =
+      std::make_unique<Session>(services_, fd, std::move(ssl), std::move(client_address));
   Session* const started = session.get();
-  sessions_.emplace(started, std::move(session));
+  sessions_.emplace(started, Guest{std::move(session), std::move(place)});
   started->Start([](void* worker, Session* ended) { static_cast<Worker*>(worker)->Retire(ended); },
                  this);
   return true;
+}
+
+bool Worker::OnAcceptFailure(int error, Listening& listening) {
+  if (error == EINTR || error == ECONNABORTED) return true;
+  if (error == EAGAIN || error == EWOULDBLOCK) return false;
+  const bool no_descriptor = error == EMFILE || error == ENFILE;
+  const std::string answer =
+      listening.tls ? std::string() : ErrorAtTheDoor(common_.clock, ForNoDescriptors());
+  if (no_descriptor && doorman_.RefuseNext(listening.descriptor.native_handle(), answer)) {
+    TellRefused("", "no descriptors");
+    return true;
+  }
+  // Out of memory, say: trying again at once would only burn the processor.
+  const std::string problem = std::generic_category().message(error);
+  if (!PauseAccepting()) log::Warning("accept_failed", {{"problem", problem}});
+  return false;
+}
+
+// Once in a while: who is refused comes again, and may do so on purpose.
+void Worker::TellRefused(std::string_view address, std::string_view why) {
+  constexpr absl::Duration kTellEvery = absl::Seconds(10);
+  ++refused_since_;
+  const MonoTime now = common_.clock.MonoNow();
+  if (refused_told_at_ && now - *refused_told_at_ < kTellEvery) return;
+  refused_told_at_ = now;
+  log::Warning("connections_refused",
+               {{"count", std::exchange(refused_since_, 0)}, {"address", address}, {"why", why}});
 }
 
 // Until the next tick. True: it was paused before, and nothing was accepted since.
@@ -204,6 +240,7 @@ void Worker::OnTick() {
   leases_->Tick();
   if (validator_.has_value()) validator_->Tick();
   if (++ticks_ % kTicksASecond == 0) upstream_.Tick();
+  doorman_.Tick();
   if (std::exchange(accepting_paused_, false)) Accept();
   ScheduleTick();
 }
@@ -212,7 +249,7 @@ void Worker::Retire(Session* session) {
   const auto found = sessions_.find(session);
   // It is still on the stack.
   if (retired_.empty()) asio::post(*io_, [this] { retired_.clear(); });
-  retired_.push_back(std::move(found->second));
+  retired_.push_back(std::move(found->second.session));
   sessions_.erase(found);
   common_.connections.fetch_sub(1, std::memory_order_relaxed);
   FinishIfIdle();

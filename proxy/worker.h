@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -15,10 +16,12 @@
 #include "keyd/base/clock.h"
 #include "keyd/client/admin_client.h"
 #include "keyd/client/lease_session.h"
+#include "proxy/address_caps.h"
 #include "proxy/admin_http.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/certificates.h"
 #include "proxy/config.h"
+#include "proxy/doorman.h"
 #include "proxy/key_validator.h"
 #include "proxy/lease_client.h"
 #include "proxy/session.h"
@@ -37,7 +40,8 @@ class Worker {
     const ProxyConfig& config;
     const Clock& clock;
     client::AdminClient& keyd;
-    const Certificates* certificates;          // null: no HTTPS
+    const Certificates* certificates;  // null: no HTTPS
+    AddressCaps addresses;
     std::atomic<std::int64_t> connections{0};  // clients of all threads
     std::atomic<bool> validates{false};        // one of the threads checks keys
     // Behind the leases of all threads.
@@ -73,6 +77,9 @@ class Worker {
   void Accept();
   void AcceptFrom(Listening& listening);
   bool AcceptOne(Listening& listening);
+  // After accept4 has failed. True: another try may get somewhere.
+  bool OnAcceptFailure(int error, Listening& listening);
+  void TellRefused(std::string_view address, std::string_view why);
   bool PauseAccepting();
   void OnTick();
   void ScheduleTick();
@@ -97,7 +104,14 @@ class Worker {
   std::uint64_t ticks_ = 0;
   bool accepting_paused_ = false;
   bool pause_told_ = false;  // in the log
-  absl::flat_hash_map<Session*, std::unique_ptr<Session>> sessions_;
+  Doorman doorman_;
+  std::optional<MonoTime> refused_told_at_;
+  std::int64_t refused_since_ = 0;  // it was told
+  struct Guest {
+    std::unique_ptr<Session> session;
+    AddressCaps::Place place;
+  };
+  absl::flat_hash_map<Session*, Guest> sessions_;
   std::vector<std::unique_ptr<Session>> retired_;  // have ended, and wait to be destroyed
 };
 

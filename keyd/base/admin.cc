@@ -60,6 +60,8 @@ std::string_view NameOf(EventKind kind) {
       return "reset";
     case EventKind::kLimitsChanged:
       return "limits_changed";
+    case EventKind::kClientsChanged:
+      return "clients_changed";
   }
   return "unknown";
 }

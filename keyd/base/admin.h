@@ -258,8 +258,9 @@ enum class EventKind {
   kKeyEnabled,
   kReset,
   kLimitsChanged,
+  kClientsChanged,
 };
-inline constexpr EventKind kEventKindLast = EventKind::kLimitsChanged;
+inline constexpr EventKind kEventKindLast = EventKind::kClientsChanged;
 // As it stands in JSON and in tables.
 std::string_view NameOf(EventKind kind);
 

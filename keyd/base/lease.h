@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "keyd/base/client_token.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/secret.h"
 
@@ -24,7 +25,8 @@ inline constexpr absl::Duration kResourceTimeMax = absl::Hours(24 * 400);
 enum class Kind {
   kMetered,
   kUnmetered,
-  kValidation  // of any key that is to be checked, with a call that costs nothing
+  kValidation,  // of any key that is to be checked, with a call that costs nothing
+  kOwnership    // of nothing: only asks which of the resources are not the client's
 };
 
 struct AcquireCommand {
@@ -46,6 +48,12 @@ struct AcquireCommand {
   // Set: the first project behind this one, in the order of ids, with an active key; empty for the
   // first of all. Whatever the request names.
   std::optional<ProjectId> after_project = std::nullopt;
+  // The client's own: what the proxy has found in the request, and what keyd is told of it. None:
+  // it has shown none that could be good.
+  SecretPtr token = nullptr;
+  std::optional<TokenDigest> token_digest = std::nullopt;
+  // The proxy serves nobody without a token, whatever keyd does.
+  bool token_required = false;
 };
 
 struct Grant {
@@ -54,7 +62,8 @@ struct Grant {
   SecretPtr secret;
   ProjectId project;
   absl::Duration waited = absl::ZeroDuration();  // how long the answer was held back
-  bool owns = false;  // a resource that the request names lives in the project
+  bool owns = false;        // a resource that the request names lives in the project
+  std::string client = {};  // whose token it was granted for; empty: nobody's
 };
 
 enum class RefusalReason {
@@ -70,6 +79,10 @@ enum class RefusalReason {
   kResourcesApart,    // it names resources of two projects
   kOwnerUnavailable,  // the project that it is pinned to has no active key
   kNoMoreProjects,    // behind after_project
+  kUnauthenticated,   // no token that is good; of which kind, nobody is told
+  kClientQuota,       // the client is over its own
+  kModelNotAllowed,   // to the client
+  kNotOwner,          // it names resources that are not the client's; or only asked for that
 };
 
 enum class QuotaWindow {
@@ -87,6 +100,8 @@ struct Refusal {
   std::int64_t limit = 0;          // the limit in the way; see lease.proto
   QuotaWindow window = QuotaWindow::kRequestsPerMinute;  // that it is of
   std::string message;
+  // Of kNotOwner: the places of those in AcquireCommand::resources; none, when only asked for.
+  std::vector<std::uint32_t> foreign = {};
 };
 
 using AcquireReply = std::variant<Grant, Refusal>;

@@ -89,7 +89,8 @@ CommandLine ReadCommandLine(Settings::Impl& impl, int argc, const char* const* a
   const Own own = DeclareOwn(app);
   std::vector<Declared> declared;
   DeclareAll(app, impl, &declared);
-  app.allow_extras();
+  // One command at most, or an argument that reads like the name of another would be taken for it.
+  app.allow_extras()->require_subcommand(0, 1);
   std::vector<CLI::App*> commands;
   for (std::size_t i = 0; i < impl.commands.size(); ++i) {
     CLI::App* command = app.add_subcommand(impl.command_names[i]);

@@ -11,6 +11,7 @@
 #include "keyd/base/mutex.h"
 #include "keyd/client/channel.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/client_wire.h"
 #include "keyd/wire/deadline.h"
 #include "keyd/wire/event.h"
 #include "keypool/v1/admin.grpc.pb.h"
@@ -104,6 +105,30 @@ class Admin final : public AdminClient {
           done(RotatedMasterKey{static_cast<std::int64_t>((*response)->secrets()),
                                 (*response)->place()});
         });
+  }
+  void AddClient(AddClientCommand command, Done<IssuedClient> done) override {
+    Start(Encoded<v1::AddClientRequest>(command), &v1::Admin::Stub::PrepareAsyncAddClient,
+          Decoding<v1::IssuedClient>(std::move(done)));
+  }
+  void SetClient(SetClientCommand command, Done<ClientStatus> done) override {
+    Start(Encoded<v1::SetClientRequest>(command), &v1::Admin::Stub::PrepareAsyncSetClient,
+          Decoding<v1::Client>(std::move(done)));
+  }
+  void RotateClient(RotateClientCommand command, Done<IssuedClient> done) override {
+    Start(Encoded<v1::RotateClientRequest>(command), &v1::Admin::Stub::PrepareAsyncRotateClient,
+          Decoding<v1::IssuedClient>(std::move(done)));
+  }
+  void RevokeClient(RevokeClientCommand command, Done<ClientStatus> done) override {
+    Start(Encoded<v1::RevokeClientRequest>(command), &v1::Admin::Stub::PrepareAsyncRevokeClient,
+          Decoding<v1::Client>(std::move(done)));
+  }
+  void RemoveClient(RemoveClientCommand command, Done<ClientStatus> done) override {
+    Start(Encoded<v1::RemoveClientRequest>(command), &v1::Admin::Stub::PrepareAsyncRemoveClient,
+          Decoding<v1::Client>(std::move(done)));
+  }
+  void ListClients(ClientsQuery query, Done<ClientsPage> done) override {
+    Start(Encoded<v1::ListClientsRequest>(query), &v1::Admin::Stub::PrepareAsyncListClients,
+          Decoding<v1::ListClientsResponse>(std::move(done)));
   }
   void Usage(UsageQuery query, Done<UsagePage> done) override {
     Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/base/clients.h"
 #include "keyd/client/keyd_address.h"
 
 namespace keypool::client {
@@ -45,6 +46,13 @@ class AdminClient {
   virtual void ImportLimits(ImportLimitsText text, Done<ImportedLimits> done) = 0;
   virtual void ListLimits(LimitsQuery query, Done<LimitsPage> done) = 0;
   virtual void RotateMasterKey(Done<RotatedMasterKey> done) = 0;
+  // keyd makes the tokens: those in the commands are not sent.
+  virtual void AddClient(AddClientCommand command, Done<IssuedClient> done) = 0;
+  virtual void SetClient(SetClientCommand command, Done<ClientStatus> done) = 0;
+  virtual void RotateClient(RotateClientCommand command, Done<IssuedClient> done) = 0;
+  virtual void RevokeClient(RevokeClientCommand command, Done<ClientStatus> done) = 0;
+  virtual void RemoveClient(RemoveClientCommand command, Done<ClientStatus> done) = 0;
+  virtual void ListClients(ClientsQuery query, Done<ClientsPage> done) = 0;
 
   // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
   // OK) or the stream ends.

@@ -197,7 +197,8 @@ AcquireResult Session::Accept(wire::AcquireAnswer answer, MonoTime queued_at) co
                     std::move(granted.grant.secret),
                     std::move(granted.grant.project),
                     queued_at + granted.grant.waited + granted.send_by,
-                    granted.grant.owns};
+                    granted.grant.owns,
+                    granted.grant.client};
 }
 
 void Session::CollectBroken(const Inbox::Breakage& breakage) {

@@ -30,8 +30,9 @@ struct LeaseGrant {
   KeyId key;
   SecretPtr secret;
   ProjectId project;
-  MonoTime send_by;   // on this process's monotonic clock
-  bool owns = false;  // a resource that the request names lives in the project
+  MonoTime send_by;         // on this process's monotonic clock
+  bool owns = false;        // a resource that the request names lives in the project
+  std::string client = {};  // whose token it was granted for; empty: nobody's
 };
 
 using AcquireResult = std::variant<LeaseGrant, Refusal>;

@@ -84,6 +84,10 @@ class EngineImpl final : public Engine {
     ApplyToPool<ImportedLimits>(std::move(command), std::move(done));
   }
   void ListLimits(LimitsQuery query, Done<LimitsPage> done) override;
+  void ChangeClient(ClientCommand command, Done<ClientStatus> done) override {
+    ApplyToPool<ClientStatus>(std::move(command), std::move(done));
+  }
+  void ListClients(ClientsQuery query, Done<ClientsPage> done) override;
 
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
@@ -209,6 +213,13 @@ void EngineImpl::ListLimits(LimitsQuery query, Done<LimitsPage> done) {
     return pool.ListLimits(query);
   };
   EnqueueAdmin<LimitsPage>(false, std::move(apply), std::move(done));
+}
+
+void EngineImpl::ListClients(ClientsQuery query, Done<ClientsPage> done) {
+  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
+    return pool.ListClients(query, now);
+  };
+  EnqueueAdmin<ClientsPage>(false, std::move(apply), std::move(done));
 }
 
 void EngineImpl::Status(StatusQuery query, Done<PoolStatus> done) {

@@ -93,6 +93,9 @@ class Engine {
   virtual void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) = 0;
   virtual void ListLimits(LimitsQuery query, Done<LimitsPage> done) = 0;
 
+  virtual void ChangeClient(ClientCommand command, Done<ClientStatus> done) = 0;
+  virtual void ListClients(ClientsQuery query, Done<ClientsPage> done) = 0;
+
   // OK while it can grant; else why not: UNAVAILABLE, with the cause and the fix.
   virtual absl::Status Health() const = 0;
   // Runs `on_change` on the engine's thread, once, when a commit fails. Not when Stop is called.

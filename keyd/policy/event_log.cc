@@ -11,7 +11,7 @@ constexpr int kLookBack = 64;
 
 bool SameSubject(const PoolEvent& a, const PoolEvent& b) {
   return a.kind == b.kind && a.key == b.key && a.project == b.project && a.model == b.model &&
-         a.row == b.row;
+         a.row == b.row && (a.kind != EventKind::kClientsChanged || a.text == b.text);
 }
 
 }  // namespace

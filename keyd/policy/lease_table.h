@@ -21,7 +21,8 @@ struct Lease {
   std::optional<ChargeTicket> charge;
   std::int64_t estimated_tokens = 0;  // as the proxy told them
   MonoTime granted_at;
-  bool validation = false;  // a check of the key
+  bool validation = false;   // a check of the key
+  std::uint64_t client = 0;  // Client::serial; 0: nobody's
 };
 
 // Open leases and expired ones, together at most `max`. All times to live are equal, so the order

@@ -38,6 +38,7 @@ Pool::State::State(const PoolConfig& config_in, Epoch epoch_in, const Now& now)
       wall_at_mono_zero(WallAtMonoZero(now)),
       removed(config.removed_max),
       resources(config.resources_max),
+      clients(config.clients_max),
       models(config.models_max),
       leases({.time_to_live = config.lease_time_to_live,
               .late_grace = config.late_report_grace,

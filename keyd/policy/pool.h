@@ -85,6 +85,10 @@ class Pool {
   absl::StatusOr<ImportedLimits> Apply(const ImportLimitsCommand& command, const Now& now,
                                        Mutations* mutations);
 
+  // A token comes as its digest: whoever made it shows it. Errors: see base/clients.h.
+  absl::StatusOr<ClientStatus> Apply(const ClientCommand& command, const Now& now,
+                                     Mutations* mutations);
+
   // Expires leases, turns the day, catches up with due changes, in bounded steps. True: call again
   // soon, more is due.
   bool Tick(const Now& now, Mutations* mutations);
@@ -104,6 +108,8 @@ class Pool {
   PoolEvents Events(const EventsQuery& query) const;
   // What is configured: the defaults, by the file, and at run time.
   LimitsPage ListLimits(const LimitsQuery& query) const;
+  // Errors: NOT_FOUND (the one that is asked for).
+  absl::StatusOr<ClientsPage> ListClients(const ClientsQuery& query, const Now& now) const;
   // The id of the key with this secret.
   std::optional<KeyId> Find(const Secret& secret) const;
 

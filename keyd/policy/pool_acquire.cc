@@ -27,6 +27,15 @@ KeyEntry* Exclusions::KeyOf(const Project& project) const {
 AcquireReply Pool::State::Acquire(const AcquireCommand& command, const Moment& m,
                                   Mutations* mutations) {
   if (command.kind == Kind::kValidation) return AcquireValidation(m, mutations);
+  if (OnlyClients(command)) {
+    if (std::optional<Refusal> refusal = RefuseCaller(command, m)) return *std::move(refusal);
+  }
+  // Where there are no clients, everything is everybody's.
+  if (command.kind == Kind::kOwnership) {
+    Refusal nothing_foreign;
+    nothing_foreign.reason = RefusalReason::kNotOwner;
+    return nothing_foreign;
+  }
   const bool anywhere =
       command.resources.empty() && command.project.value().empty() && !command.after_project;
   return anywhere ? AcquireAnywhere(command, m, mutations) : AcquirePinned(command, m, mutations);
@@ -191,15 +200,18 @@ Grant Pool::State::GrantFrom(Bucket* bucket, KeyEntry* key, const AcquireCommand
     if (lease.charge->carried) ++model.used_tomorrow;
     model.Busy(m.mono + span);
   }
+  Grant grant{.lease = {},
+              .key = key->record.id,
+              .secret = key->record.secret,
+              .project = bucket->project()->id};
+  if (!clients.empty()) ChargeCaller(command, &lease, m, mutations, &grant);
   bucket->last_used = model.last_used = ++grants;
   ++bucket->leases;
   ++model.leases;
   PutCounted(bucket, m);
   bucket->project()->active.Used(key, m.wall);
-  return {.lease = leases.Grant(lease, m.mono),
-          .key = key->record.id,
-          .secret = key->record.secret,
-          .project = bucket->project()->id};
+  grant.lease = leases.Grant(lease, m.mono);
+  return grant;
 }
 
 bool Pool::State::MakeLeaseRoom(const Moment& m, Mutations* mutations) {

@@ -95,15 +95,15 @@ bool Pool::State::OwnsNamed(const ProjectId& project, const AcquireCommand& comm
 }
 
 // What an answer shows to live in a project, or not any more.
-void Pool::State::LearnResources(const ReportCommand& command, const ProjectId& project,
-                                 const Moment& m, Mutations* mutations) {
+void Pool::State::LearnResources(const ReportCommand& command, const Maker& maker, const Moment& m,
+                                 Mutations* mutations) {
   if (!command.sent) return;
   for (const ResourceNote& note : command.resources) {
     if (note.time_to_live <= absl::ZeroDuration()) {
-      resources.Forget(note.name, project, mutations);
+      resources.Forget(note.name, maker.project, mutations);
     } else {
-      resources.Learn(note.name, project, m.wall + std::min(note.time_to_live, kResourceTimeMax),
-                      mutations);
+      const absl::Time expires = m.wall + std::min(note.time_to_live, kResourceTimeMax);
+      resources.Learn(note.name, {maker.project, expires, maker.client}, m.wall, mutations);
     }
   }
 }
@@ -112,7 +112,10 @@ void Pool::State::LearnResources(const ReportCommand& command, const ProjectId& 
 void Pool::State::LearnElsewhere(const ReportCommand& command, const Moment& m,
                                  Mutations* mutations) {
   const KeyEntry* key = roster.Find(command.key);
-  if (key != nullptr) LearnResources(command, key->project->id, m, mutations);
+  if (key == nullptr) return;
+  // A report names its client as the grant did.
+  const bool known = clients.FindByName(command.client) != nullptr;
+  LearnResources(command, {key->project->id, known ? command.client : ""}, m, mutations);
 }
 
 }  // namespace keypool::policy

@@ -36,14 +36,19 @@ ReportReply Pool::Apply(const ReportCommand& command, const Now& now, absl::BitG
     if (command.sent) state.ApplyValidation(verdict, ended->lease, m, mutations);
   } else if (command.sent) {
     if (ended->lease.charge) state.SettleTokens(command, verdict, ended->lease, m, mutations);
+    // What failed for a key's or a project's sake is not the caller's to pay for.
+    if (verdict.retryable) state.SettleCaller(ended->lease, std::nullopt, m, mutations);
     Bucket* blamed = state.BucketToBlame(command, bucket, m, mutations);
     state.ApplyVerdict(verdict, {ended->lease.key, blamed, &ended->lease}, m, mutations);
     state.LearnServedModel(command, bucket->project(), m, mutations);
   } else if (ended->lease.charge) {
     if (bucket->Refund(*ended->lease.charge, m, mutations)) --bucket->model()->used_today;
     state.PutCounted(bucket, m);
+    state.SettleCaller(ended->lease, std::nullopt, m, mutations);
   }
-  state.LearnResources(command, bucket->project()->id, m, mutations);
+  const Client* client = state.clients.FindBySerial(ended->lease.client);
+  state.LearnResources(
+      command, {bucket->project()->id, client == nullptr ? "" : client->record.name}, m, mutations);
   state.CountUsage(command, ended->lease, m);
   state.LeaseIsGone(ended->lease, m, mutations);
   return reply;
@@ -64,6 +69,7 @@ void Pool::State::SettleTokens(const ReportCommand& command, const Verdict& verd
     if (status != 400 || verdict.blame != Blame::kRequest) tokens = 0;
   }
   if (tokens == lease.charge->tokens) return;
+  if (!verdict.retryable) SettleCaller(lease, tokens, m, mutations);
   bucket->CorrectTokens(*lease.charge, tokens, m, mutations);
   PutCounted(bucket, m);
 }

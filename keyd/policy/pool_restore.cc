@@ -72,6 +72,9 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
       break;
     }
   }
+  for (const ClientUseRecord& record : snapshot.client_use) {
+    if (record.day == today + 1) state->day.Remember(record.day);
+  }
   const Moment m = state->Observe(now);
   state->next_key = snapshot.pool.next_key;
   KP_RETURN_IF_ERROR(state->limits.Restore(std::move(snapshot.limits)));
@@ -82,6 +85,12 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
   KP_RETURN_IF_ERROR(state->RestoreBuckets(snapshot.buckets, m, mutations));
   for (ResourceRecord& record : snapshot.resources) {
     state->resources.Restore(std::move(record), m.wall, mutations);
+  }
+  for (ClientRecord& record : snapshot.clients) {
+    KP_RETURN_IF_ERROR(state->clients.Restore(std::move(record), m.today));
+  }
+  for (const ClientUseRecord& record : snapshot.client_use) {
+    state->clients.Restore(record, state->day.StartOf(record.day + 1), m);
   }
   for (const UsageRecord& record : snapshot.usage) {
     KP_RETURN_IF_ERROR(state->usage.Restore(record));

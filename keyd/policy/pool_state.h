@@ -16,6 +16,7 @@
 #include "keyd/policy/blame.h"
 #include "keyd/policy/breaker.h"
 #include "keyd/policy/bucket.h"
+#include "keyd/policy/client_book.h"
 #include "keyd/policy/event_log.h"
 #include "keyd/policy/lease_table.h"
 #include "keyd/policy/limit_book.h"
@@ -108,6 +109,29 @@ struct Pool::State {
                   Mutations* mutations);
   bool MakeLeaseRoom(const Moment& m, Mutations* mutations);
 
+  // --- pool_clients.cc
+  // Whose token the request shows; nullptr: nobody's.
+  Client* CallerOf(const AcquireCommand& command, const Moment& m);
+  // A request without a good token is not served.
+  bool OnlyClients(const AcquireCommand& command) const {
+    return command.token_required || config.require_client_token || !clients.empty();
+  }
+  // Why whoever asks may not have it, whatever the pool has; nothing: it may.
+  std::optional<Refusal> RefuseCaller(const AcquireCommand& command, const Moment& m);
+  std::optional<Refusal> RefuseForOwnQuota(Client& client, const AcquireCommand& command,
+                                           const Moment& m);
+  // Of a client that names what is not its own, or asks what is (Kind::kOwnership).
+  std::optional<Refusal> RefuseForeign(const std::string& client, const AcquireCommand& command,
+                                       const Moment& m) const;
+  // Whose upload a request without a token goes on with; nullptr: nobody's that may.
+  Client* BeginnerOf(const AcquireCommand& command, const Moment& m);
+  // The part of a grant that is the caller's.
+  void ChargeCaller(const AcquireCommand& command, Lease* lease, const Moment& m,
+                    Mutations* mutations, Grant* grant);
+  // The request had so many tokens in truth; nothing: it does not count for its caller.
+  void SettleCaller(const Lease& lease, std::optional<std::int64_t> tokens, const Moment& m,
+                    Mutations* mutations);
+
   // --- pool_pin.cc
   // The only project that may serve a request, by the caller's word or because `name` lives there.
   // Points into the command and the table of resources.
@@ -125,7 +149,12 @@ struct Pool::State {
                          Mutations* mutations);
   AcquireReply AcquireInOrder(const AcquireCommand& command, const Moment& m, Mutations* mutations);
   bool OwnsNamed(const ProjectId& project, const AcquireCommand& command, const Moment& m) const;
-  void LearnResources(const ReportCommand& command, const ProjectId& project, const Moment& m,
+  // In what project, and for which client (empty: nobody's), something was done.
+  struct Maker {
+    const ProjectId& project;
+    std::string client;
+  };
+  void LearnResources(const ReportCommand& command, const Maker& maker, const Moment& m,
                       Mutations* mutations);
   void LearnElsewhere(const ReportCommand& command, const Moment& m, Mutations* mutations);
 
@@ -295,6 +324,7 @@ struct Pool::State {
   Roster roster;
   RemovedKeys removed;
   ResourceTable resources;
+  ClientBook clients;
   Models models;
   LeaseTable leases;
 

@@ -72,7 +72,10 @@ void Pool::State::CountUsage(const ReportCommand& command, const Lease& lease, c
     usage.Add(UsageDimension::kModel, model->metered ? std::string_view(model->name) : kUnmetered,
               counts, &model->usage);
   }
-  usage.Add(UsageDimension::kClient, ClientName(command), counts, nullptr);
+  const Client* client = clients.FindBySerial(lease.client);
+  usage.Add(UsageDimension::kClient,
+            client == nullptr ? ClientName(command) : std::string_view(client->record.name), counts,
+            nullptr);
 }
 
 // By what the report itself says. Two reports of one lease are not told apart here: one that was

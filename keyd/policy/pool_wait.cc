@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kAnswersMax = 1'024;
 // Clients whose first request is tried when those before it are too large for what is left.
 constexpr int kLinesTriedMax = 16;
+// Clients over their own quota that are passed by before another one's request is granted.
+constexpr int kOverOwnQuotaMax = 64;
 // Queues of one project that one ServeWaiting looks at before they are due: what is given back, or
 // set right by an operator, is seen in the next rounds.
 constexpr std::size_t kNotDueMax = 16;
@@ -27,6 +29,7 @@ bool Passes(const Refusal& refusal) {
     case RefusalReason::kModelOverloaded:
     case RefusalReason::kSourceThrottled:
     case RefusalReason::kOwnerUnavailable:
+    case RefusalReason::kClientQuota:
       return refusal.retry_after.has_value();
     case RefusalReason::kNoKeys:
     case RefusalReason::kNotRetryable:
@@ -34,6 +37,9 @@ bool Passes(const Refusal& refusal) {
     case RefusalReason::kTooLarge:
     case RefusalReason::kResourcesApart:
     case RefusalReason::kNoMoreProjects:
+    case RefusalReason::kUnauthenticated:
+    case RefusalReason::kModelNotAllowed:
+    case RefusalReason::kNotOwner:
       break;
   }
   return false;
@@ -56,8 +62,10 @@ std::optional<AcquireReply> Pool::ApplyOrHold(const AcquireCommand& command, std
   const State::Pin pin = state.PinOf(command, m);
   // Who comes later is served later, even when something is free by now.
   const bool others_wait = model != nullptr && state.OthersWait(*model, command, pin);
-  AcquireReply reply = others_wait ? AcquireReply(state.RefuseForNow(*model, command, pin, m))
-                                   : state.Acquire(command, m, mutations);
+  std::optional<Refusal> callers = state.RefuseCaller(command, m);
+  AcquireReply reply = callers       ? AcquireReply(*std::move(callers))
+                       : others_wait ? state.RefuseForNow(*model, command, pin, m)
+                                     : state.Acquire(command, m, mutations);
   const Refusal* refusal = std::get_if<Refusal>(&reply);
   if (refusal == nullptr) return reply;
   if (!Passes(*refusal) || *refusal->retry_after > command.wait_up_to) return reply;
@@ -147,6 +155,10 @@ void Pool::State::Hold(Model* model, const Pin& pin, const AcquireCommand& comma
   waiting.command.exclude_projects.clear();
   waiting.since = m.mono;
   waiting.until = m.mono + command.wait_up_to;
+  if (const Client* client = CallerOf(command, m)) {
+    waiting.command.client = client->record.name;
+    waiting.weight = client->record.terms.weight;
+  }
   held_until.insert({waiting.until, ticket});
   Enqueue(model, pin.project, std::move(waiting), m);
 }
@@ -213,7 +225,7 @@ void Pool::State::ServeQueue(HeldQueue* queue, std::size_t answers_max, const Mo
                              Mutations* mutations, std::vector<Answered>* answers) {
   WaitQueue& waiting = queue->waiting;
   auto line = waiting.lines().begin();
-  for (int tried = 0; line != waiting.lines().end();) {
+  for (int tried = 0, over_own = 0; line != waiting.lines().end();) {
     if (answers->size() >= answers_max) return SetDue(queue, m.mono);
     if (MoveIfElsewhere(queue, line, m)) {
       line = waiting.lines().begin();
@@ -224,7 +236,14 @@ void Pool::State::ServeQueue(HeldQueue* queue, std::size_t answers_max, const Mo
     const Refusal* refusal = std::get_if<Refusal>(&answer.reply);
     if (refusal != nullptr && Passes(*refusal) && m.mono + *refusal->retry_after <= first.until) {
       const MonoTime due = m.mono + std::max(*refusal->retry_after, kLookAgainAfter);
-      SetDue(queue, tried == 0 ? due : std::min(queue->due, due));
+      SetDue(queue, tried + over_own == 0 ? due : std::min(queue->due, due));
+      if (refusal->reason == RefusalReason::kClientQuota) {
+        // That holds back nobody else.
+        if (++over_own == kOverOwnQuotaMax) return SetDue(queue, m.mono + kLookAgainAfter);
+        line = waiting.PassBy(line);
+        if (static_cast<std::size_t>(tried + over_own) >= waiting.lines().size()) return;
+        continue;
+      }
       if (!DependsOnSize(*refusal) || ++tried == kLinesTriedMax) return;
       ++line;
       continue;
@@ -234,7 +253,7 @@ void Pool::State::ServeQueue(HeldQueue* queue, std::size_t answers_max, const Mo
     waiting.Serve(line);
     answers->push_back(std::move(answer));
     line = waiting.lines().begin();
-    tried = 0;
+    tried = over_own = 0;
   }
 }
 

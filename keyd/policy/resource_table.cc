@@ -1,5 +1,7 @@
 #include "keyd/policy/resource_table.h"
 
+#include <utility>
+
 #include "keyd/base/status.h"
 
 namespace keypool::policy {
@@ -13,21 +15,29 @@ void ResourceTable::Restore(ResourceRecord record, absl::Time now, Mutations* mu
   if (by_name_.size() > max_) EraseFirst(mutations);
 }
 
-void ResourceTable::Learn(std::string_view name, const ProjectId& project, absl::Time expires,
+void ResourceTable::Learn(std::string_view name, Place place, absl::Time now,
                           Mutations* mutations) {
   if (max_ == 0) return;
   const auto known = by_name_.find(ToAbsl(name));
   if (known != by_name_.end()) {
-    Place& place = known->second;
-    if (place.project == project && expires < place.expires + kSameExpiry) return;
-    by_expiry_.erase({place.expires, known->first});
-    place = {project, expires};
-    by_expiry_.insert({expires, known->first});
-    mutations->push_back(ResourceRecord{known->first, project, expires});
+    Place& was = known->second;
+    if (was.expires > now) {
+      if (was.client != place.client && was.project != place.project && !was.client.empty()) return;
+      place.client = was.client;
+    }
+    if (was.project == place.project && was.client == place.client &&
+        place.expires < was.expires + kSameExpiry) {
+      return;
+    }
+    by_expiry_.erase({was.expires, known->first});
+    was = std::move(place);
+    by_expiry_.insert({was.expires, known->first});
+    mutations->push_back(ResourceRecord{known->first, was.project, was.expires, was.client});
     return;
   }
   if (by_name_.size() >= max_) EraseFirst(mutations);
-  ResourceRecord record = {std::string(name), project, expires};
+  ResourceRecord record = {std::string(name), std::move(place.project), place.expires,
+                           std::move(place.client)};
   mutations->push_back(record);
   Insert(std::move(record));
 }
@@ -43,15 +53,16 @@ void ResourceTable::Expire(absl::Time now, int* budget, Mutations* mutations) {
   }
 }
 
-const ProjectId* ResourceTable::OwnerOf(std::string_view name, absl::Time now) const {
+const ResourceTable::Place* ResourceTable::Find(std::string_view name, absl::Time now) const {
   const auto known = by_name_.find(ToAbsl(name));
   if (known == by_name_.end() || known->second.expires <= now) return nullptr;
-  return &known->second.project;
+  return &known->second;
 }
 
 void ResourceTable::Insert(ResourceRecord record) {
   const auto [at, inserted] = by_name_.try_emplace(
-      std::move(record.name), Place{std::move(record.project), record.expires});
+      std::move(record.name),
+      Place{std::move(record.project), record.expires, std::move(record.client)});
   if (inserted) by_expiry_.insert({record.expires, at->first});
 }
 

@@ -28,25 +28,31 @@ class ResourceTable {
   // first.
   void Restore(ResourceRecord record, absl::Time now, Mutations* mutations);
 
-  // Told again by the same project, the later expiry holds. Beyond the bound, the one of those
-  // there that expires first is forgotten.
-  void Learn(std::string_view name, const ProjectId& project, absl::Time expires,
-             Mutations* mutations);
+  // Told again by the same project, the later expiry holds; whose it is stays, and what is another
+  // client's cannot be taken from it by a project that has one of that name too. Beyond the bound,
+  // the one of those there that expires first is forgotten.
+  struct Place {
+    ProjectId project;
+    absl::Time expires;
+    std::string client = {};
+  };
+  // As Place says. `now`: what has expired is nobody's any more.
+  void Learn(std::string_view name, Place place, absl::Time now, Mutations* mutations);
   // Unless it lives in another project.
   void Forget(std::string_view name, const ProjectId& project, Mutations* mutations);
   // Forgets what has expired, at most `*budget`, which it takes from it.
   void Expire(absl::Time now, int* budget, Mutations* mutations);
 
   // nullptr when it is not known. Valid until the next change.
-  const ProjectId* OwnerOf(std::string_view name, absl::Time now) const;
+  const Place* Find(std::string_view name, absl::Time now) const;
+  const ProjectId* OwnerOf(std::string_view name, absl::Time now) const {
+    const Place* const place = Find(name, now);
+    return place == nullptr ? nullptr : &place->project;
+  }
   bool empty() const { return by_name_.empty(); }
   std::size_t size() const { return by_name_.size(); }
 
  private:
-  struct Place {
-    ProjectId project;
-    absl::Time expires;
-  };
   using ByName = absl::node_hash_map<std::string, Place>;  // its keys do not move
 
   void Insert(ResourceRecord record);

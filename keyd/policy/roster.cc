@@ -104,7 +104,7 @@ KeyEntry* Roster::Add(KeyRecord record) {
   KeyEntry* raw = key.get();
   raw->record = std::move(record);
   raw->project = GetOrMake(raw->record.project);
-  const bool inserted = by_secret_.emplace(DigestOf(*raw->record.secret), raw).second &&
+  const bool inserted = by_secret_.emplace(policy::DigestOf(*raw->record.secret), raw).second &&
                         keys_.emplace(raw->record.id, std::move(key)).second;
   KP_ASSERT(inserted);
   if (raw->project->keys++ == 0) {
@@ -125,7 +125,7 @@ void Roster::Remove(KeyEntry* key) {
     SetKeyless(key->project);
     --projects_with_keys_;
   }
-  by_secret_.erase(DigestOf(*key->record.secret));
+  by_secret_.erase(policy::DigestOf(*key->record.secret));
   keys_.erase(key->record.id);
 }
 
@@ -152,7 +152,7 @@ KeyEntry* Roster::Find(KeyId id) const {
 }
 
 KeyEntry* Roster::Find(const Secret& secret) const {
-  const auto found = by_secret_.find(DigestOf(secret));
+  const auto found = by_secret_.find(policy::DigestOf(secret));
   if (found == by_secret_.end()) return nullptr;
   return *found->second->record.secret == secret ? found->second : nullptr;
 }

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/base/clients.h"
 #include "keyd/base/clock.h"
 #include "keyd/base/ids.h"
 #include "keyd/base/lease.h"
@@ -37,6 +38,9 @@ struct PoolConfig {
   std::size_t waiting_max = 16'384;   // acquires that are held back
   // Names of which it is known where they live; beyond, the one that expires first is forgotten.
   std::size_t resources_max = 200'000;
+  std::size_t clients_max = kClientsMax;  // revoked ones included
+  // Nobody is served without a token. In force by itself as soon as there is a client.
+  bool require_client_token = false;
   std::size_t models_max = 2'048;  // distinct model names tracked at a time
   // America/Los_Angeles from the machine's tzdata; the day of Google's daily quotas.
   absl::TimeZone pacific;
@@ -126,6 +130,7 @@ struct ResourceRecord {
   std::string name;  // "files/abc"
   ProjectId project;
   absl::Time expires;
+  std::string client = {};  // that made it; empty: nobody's, from when there were no clients
 };
 
 // What went through the pool under one name in one hour, or day.
@@ -142,6 +147,33 @@ struct UsageRecord {
 // What an operator has said about one scope at run time.
 using LimitRecord = ScopeLimits;
 
+// A token that a client has shown it by is kept as a digest only.
+struct ClientToken {
+  TokenDigest digest = {};
+  absl::Time made_at;
+  absl::Time valid_until = absl::InfiniteFuture();
+  friend bool operator==(const ClientToken&, const ClientToken&) = default;
+};
+// Who may use the pool.
+struct ClientRecord {
+  std::string name;
+  ClientTerms terms;
+  absl::Time added_at;
+  absl::Time revoked_at = absl::InfiniteFuture();  // that is: not
+  std::vector<ClientToken> tokens = {};            // the newest first; none when revoked
+  friend bool operator==(const ClientRecord&, const ClientRecord&) = default;
+};
+// What a client has used of its own quota, as BucketRecord has it of a bucket: never less than what
+// was granted to it.
+struct ClientUseRecord {
+  std::string name;
+  std::int64_t day = 0;
+  std::int64_t day_used = 0;  // `ahead` included
+  std::vector<Charge> minute = {};
+  std::int64_t ahead = 0;
+  std::int64_t day_tokens = 0;  // with what is promised beyond
+};
+
 struct BucketName {
   ProjectId project;
   std::string model;
@@ -152,10 +184,12 @@ struct Snapshot {
   PoolRecord pool;
   std::vector<KeyRecord> keys;
   std::vector<BucketRecord> buckets;
-  std::vector<ResourceRecord> resources;  // in any order
-  std::vector<RemovedKeyRecord> removed;  // in any order
-  std::vector<UsageRecord> usage;         // in any order
-  std::vector<LimitRecord> limits;        // in any order
+  std::vector<ResourceRecord> resources;    // in any order
+  std::vector<RemovedKeyRecord> removed;    // in any order
+  std::vector<UsageRecord> usage;           // in any order
+  std::vector<LimitRecord> limits;          // in any order
+  std::vector<ClientRecord> clients;        // in any order
+  std::vector<ClientUseRecord> client_use;  // in any order
 };
 
 struct DeleteKey {
@@ -176,9 +210,14 @@ struct DeleteUsage {
 struct DeleteLimit {
   LimitScopeName scope;
 };
-using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, ResourceRecord, DeleteKey,
-                              DeleteBucket, DeleteResource, RemovedKeyRecord, DeleteRemovedKey,
-                              UsageRecord, DeleteUsage, LimitRecord, DeleteLimit>;
+// With what it has used.
+struct DeleteClient {
+  std::string name;
+};
+using Mutation =
+    std::variant<PoolRecord, KeyRecord, BucketRecord, ResourceRecord, DeleteKey, DeleteBucket,
+                 DeleteResource, RemovedKeyRecord, DeleteRemovedKey, UsageRecord, DeleteUsage,
+                 LimitRecord, DeleteLimit, ClientRecord, ClientUseRecord, DeleteClient>;
 using Mutations = std::vector<Mutation>;
 
 }  // namespace keypool::policy

@@ -11,15 +11,25 @@ void WaitQueue::Add(Waiting waiting) {
   const std::string& client = waiting.command.client;
   auto at = by_client_.find(client);
   if (at == by_client_.end()) {
-    at = by_client_.emplace(client, lines_.insert(lines_.end(), Line{client, {}})).first;
+    at = by_client_
+             .emplace(client, lines_.insert(lines_.end(), Line{.client = client, .waiting = {}}))
+             .first;
   }
+  at->second->weight = waiting.weight;
   at->second->waiting.push_back(std::move(waiting));
   ++size_;
 }
 
 Waiting WaitQueue::Serve(Lines::iterator line) {
-  lines_.splice(lines_.end(), lines_, line);
+  if (++line->served >= line->weight) PassBy(line);
   return Take(line, line->waiting.begin());
+}
+
+WaitQueue::Lines::iterator WaitQueue::PassBy(Lines::iterator line) {
+  line->served = 0;
+  const Lines::iterator next = std::next(line);
+  lines_.splice(lines_.end(), lines_, line);
+  return next;
 }
 
 Waiting WaitQueue::Remove(const std::string& client, std::uint64_t ticket) {

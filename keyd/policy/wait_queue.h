@@ -1,5 +1,5 @@
-// Who waits for one model, or for one project of it: round-robin over clients, first come first
-// served within one.
+// Who waits for one model, or for one project of it: round-robin over clients, each as often in its
+// turn as its weight says, and first come first served within one.
 #pragma once
 
 #include <cstddef>
@@ -20,6 +20,7 @@ struct Waiting {
   AcquireCommand command;    // that excludes nothing
   MonoTime since;
   MonoTime until;
+  std::int64_t weight = 1;  // of its client; of the last that came
 };
 
 // Not thread-safe.
@@ -29,6 +30,8 @@ class WaitQueue {
   struct Line {
     std::string client;
     std::list<Waiting> waiting;
+    std::int64_t weight = 1;
+    std::int64_t served = 0;  // of the present turn
   };
   using Lines = std::list<Line>;
 
@@ -39,8 +42,10 @@ class WaitQueue {
 
   // Behind all of its client; a client that had nobody waiting comes after all other clients.
   void Add(Waiting waiting);
-  // Takes the first of a line, whose client has had its turn with it.
+  // Takes the first of a line, whose client has had its turn with it when that was its last one.
   Waiting Serve(Lines::iterator line);
+  // Its client has its turn after all others. Gives the one behind it.
+  Lines::iterator PassBy(Lines::iterator line);
   // Takes one out of turn. Requires that it is there.
   Waiting Remove(const std::string& client, std::uint64_t ticket);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
 #include "keyd/rpc/advice.h"
+#include "keyd/rpc/encoding.h"
 #include "keyd/wire/admin_wire.h"
 
 namespace keypool::rpc {
@@ -37,17 +38,6 @@ v1::StatusResponse Page(PoolStatus status) {
     page.set_next_page_token(page.keys(i - 1).key_id());
   }
   return page;
-}
-
-// Answers a call with what the engine says, as `Response` has it.
-template <class Response, class T, class Call>
-engine::Engine::Done<T> Encoding(Call* call) {
-  return [call](absl::StatusOr<T> answer) {
-    if (!answer.ok()) return call->Fail(answer.status());
-    Response response;
-    wire::Encode(*answer, &response);
-    call->Reply(response);
-  };
 }
 
 // Whole lines, as many as an error can carry.
@@ -82,6 +72,7 @@ void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
   ServeQuestions(queue);
   ServeLimits(queue);
   ServeMasterKey(queue);
+  ServeClients(queue);
 }
 
 void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {

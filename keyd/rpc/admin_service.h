@@ -52,6 +52,12 @@ class AdminService {
   using ImportLimitsCall = UnaryCall<v1::ImportLimitsRequest, v1::ImportLimitsResponse>;
   using ListLimitsCall = UnaryCall<v1::ListLimitsRequest, v1::ListLimitsResponse>;
   using RotateMasterKeyCall = UnaryCall<v1::RotateMasterKeyRequest, v1::RotateMasterKeyResponse>;
+  using ListClientsCall = UnaryCall<v1::ListClientsRequest, v1::ListClientsResponse>;
+  using AddClientCall = UnaryCall<v1::AddClientRequest, v1::IssuedClient>;
+  using SetClientCall = UnaryCall<v1::SetClientRequest, v1::Client>;
+  using RotateClientCall = UnaryCall<v1::RotateClientRequest, v1::IssuedClient>;
+  using RevokeClientCall = UnaryCall<v1::RevokeClientRequest, v1::Client>;
+  using RemoveClientCall = UnaryCall<v1::RemoveClientRequest, v1::Client>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
   // The handler of a call that changes something.
@@ -75,6 +81,7 @@ class AdminService {
   void ServeQuestions(grpc::ServerCompletionQueue* queue);
   void ServeLimits(grpc::ServerCompletionQueue* queue);
   void ServeMasterKey(grpc::ServerCompletionQueue* queue);
+  void ServeClients(grpc::ServerCompletionQueue* queue);  // admin_clients.cc
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -92,6 +99,7 @@ class AdminService {
   void ImportLimits(ImportLimitsCall* call);
   void ListLimits(ListLimitsCall* call);
   void RotateMasterKey(RotateMasterKeyCall* call);
+  void ListClients(ListClientsCall* call);
 
   const Access access_;
   engine::Engine* const engine_;
@@ -117,6 +125,12 @@ class AdminService {
   RotateMasterKeyCall::Method rotate_master_key_;
   std::atomic<bool> rotating_ = false;
   std::thread rotation_;  // touched by the thread of the queue that takes the call
+  ListClientsCall::Method list_clients_;
+  AddClientCall::Method add_client_;
+  SetClientCall::Method set_client_;
+  RotateClientCall::Method rotate_client_;
+  RevokeClientCall::Method revoke_client_;
+  RemoveClientCall::Method remove_client_;
 };
 
 }  // namespace keypool::rpc

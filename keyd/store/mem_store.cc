@@ -4,7 +4,10 @@ namespace keypool::store {
 namespace {
 
 using policy::BucketRecord;
+using policy::ClientRecord;
+using policy::ClientUseRecord;
 using policy::DeleteBucket;
+using policy::DeleteClient;
 using policy::DeleteKey;
 using policy::DeleteLimit;
 using policy::DeleteRemovedKey;
@@ -46,6 +49,8 @@ policy::Snapshot MemStore::BeginReign() {
   for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
   for (const auto& [name, counts] : usage_) snapshot.usage.push_back({name, counts});
   for (const auto& [scope, record] : limits_) snapshot.limits.push_back(record);
+  for (const auto& [name, record] : clients_) snapshot.clients.push_back(record);
+  for (const auto& [name, record] : client_use_) snapshot.client_use.push_back(record);
   return snapshot;
 }
 
@@ -69,6 +74,12 @@ std::vector<absl::Status> MemStore::Write(std::span<const QueuedCommit> group) {
     void operator()(const DeleteUsage& usage) { store->usage_.erase(usage.name); }
     void operator()(const LimitRecord& record) { store->limits_[record.scope] = record; }
     void operator()(const DeleteLimit& limit) { store->limits_.erase(limit.scope); }
+    void operator()(const ClientRecord& record) { store->clients_[record.name] = record; }
+    void operator()(const ClientUseRecord& record) { store->client_use_[record.name] = record; }
+    void operator()(const DeleteClient& client) {
+      store->clients_.erase(client.name);
+      store->client_use_.erase(client.name);
+    }
   };
   std::vector<absl::Status> results;
   results.reserve(group.size());

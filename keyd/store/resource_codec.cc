@@ -19,7 +19,9 @@ enum : std::uint8_t {
   kName = 1,
   kProject = 2,
   kExpires = 3,
-  kFields = 3,
+  kRequired = kExpires,
+  kClient = 4,  // when it is somebody's
+  kLastKnown = kClient,
 };
 
 bool Put(const Field& field, ResourceRecord* record) {
@@ -35,6 +37,9 @@ bool Put(const Field& field, ResourceRecord* record) {
       if (time) record->expires = *time;
       return time.has_value();
     }
+    case kClient:
+      record->client = field.value;
+      return true;
   }
   return false;  // tag 0
 }
@@ -46,12 +51,13 @@ void EncodeResource(const ResourceRecord& record, std::string* out) {
   fields.Bytes(kName, record.name);
   fields.Bytes(kProject, record.project.value());
   fields.Time(kExpires, record.expires);
+  if (!record.client.empty()) fields.Bytes(kClient, record.client);
   fields.Finish();
 }
 
 absl::StatusOr<ResourceRecord> DecodeResource(std::string_view row, std::string_view bytes) {
   ResourceRecord record;
-  absl::Status status = ReadFields(bytes, kRecordVersion, kFields, kFields,
+  absl::Status status = ReadFields(bytes, kRecordVersion, kRequired, kLastKnown,
                                    [&record](const Field& field) { return Put(field, &record); });
   if (status.ok() && record.name != row) {
     status = absl::DataLossError("the record belongs to another row");

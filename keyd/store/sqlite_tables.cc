@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "keyd/store/client_codec.h"
 #include "keyd/store/codec.h"
 #include "keyd/store/limits_codec.h"
 #include "keyd/store/resource_codec.h"
@@ -16,7 +17,10 @@ namespace {
 
 using policy::BucketName;
 using policy::BucketRecord;
+using policy::ClientRecord;
+using policy::ClientUseRecord;
 using policy::DeleteBucket;
+using policy::DeleteClient;
 using policy::DeleteKey;
 using policy::DeleteLimit;
 using policy::DeleteRemovedKey;
@@ -51,6 +55,8 @@ CREATE TABLE IF NOT EXISTS usage (dimension INTEGER NOT NULL, day INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS limits (scope TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS seal (one INTEGER PRIMARY KEY CHECK (one = 1),
                                  master_key BLOB NOT NULL, remains INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS clients (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS client_use (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 )sql";
 
 // Removed secrets are overwritten where it costs no extra write; the log is cut back after a burst.
@@ -160,6 +166,7 @@ struct SqliteTables::Statements {
   SqliteStatement delete_key, delete_bucket, delete_removed;
   SqliteStatement put_resource, delete_resource;
   SqliteStatement put_usage, delete_usage, put_limits, delete_limits, put_seal;
+  SqliteStatement put_client, put_client_use, delete_client, delete_client_use;
 };
 
 SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
@@ -171,15 +178,28 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
   KP_RETURN_IF_ERROR(PrepareFile(db));
   std::vector<SqliteStatement> made;
   for (const std::string_view sql :
-       {"BEGIN IMMEDIATE", "COMMIT", "SELECT epoch FROM reign", "UPDATE reign SET epoch = ?1",
-        "REPLACE INTO pool VALUES (1, ?1)", "REPLACE INTO keys VALUES (?1, ?2)",
-        "REPLACE INTO buckets VALUES (?1, ?2, ?3)", "REPLACE INTO removed_keys VALUES (?1, ?2)",
-        "DELETE FROM keys WHERE id = ?1", "DELETE FROM buckets WHERE project = ?1 AND model = ?2",
-        "DELETE FROM removed_keys WHERE id = ?1", "REPLACE INTO resources VALUES (?1, ?2)",
-        "DELETE FROM resources WHERE name = ?1", "REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)",
+       {"BEGIN IMMEDIATE",
+        "COMMIT",
+        "SELECT epoch FROM reign",
+        "UPDATE reign SET epoch = ?1",
+        "REPLACE INTO pool VALUES (1, ?1)",
+        "REPLACE INTO keys VALUES (?1, ?2)",
+        "REPLACE INTO buckets VALUES (?1, ?2, ?3)",
+        "REPLACE INTO removed_keys VALUES (?1, ?2)",
+        "DELETE FROM keys WHERE id = ?1",
+        "DELETE FROM buckets WHERE project = ?1 AND model = ?2",
+        "DELETE FROM removed_keys WHERE id = ?1",
+        "REPLACE INTO resources VALUES (?1, ?2)",
+        "DELETE FROM resources WHERE name = ?1",
+        "REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5)",
         "DELETE FROM usage WHERE dimension = ?1 AND day = ?2 AND name = ?3 AND hour = ?4",
-        "REPLACE INTO limits VALUES (?1, ?2)", "DELETE FROM limits WHERE scope = ?1",
-        "REPLACE INTO seal VALUES (1, ?1, ?2)"}) {
+        "REPLACE INTO limits VALUES (?1, ?2)",
+        "DELETE FROM limits WHERE scope = ?1",
+        "REPLACE INTO seal VALUES (1, ?1, ?2)",
+        "REPLACE INTO clients VALUES (?1, ?2)",
+        "REPLACE INTO client_use VALUES (?1, ?2)",
+        "DELETE FROM clients WHERE name = ?1",
+        "DELETE FROM client_use WHERE name = ?1"}) {
     absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
     if (!statement.ok()) return statement.status();
     made.push_back(*std::move(statement));
@@ -188,6 +208,7 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
   // Braces: evaluated from left to right, in the order of the list above.
   auto statements = std::unique_ptr<Statements>(
       new Statements{std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
+                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
@@ -276,66 +297,87 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() {
       EachRow(db_, "SELECT scope, record FROM limits", [&](const SqliteStatement& row) {
         return Append(DecodeLimits(row.Bytes(0), row.Bytes(1)), &snapshot.limits);
       }));
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT name, record FROM clients", [&](const SqliteStatement& row) {
+        return Append(DecodeClient(row.Bytes(0), row.Bytes(1)), &snapshot.clients);
+      }));
+  KP_RETURN_IF_ERROR(
+      EachRow(db_, "SELECT name, record FROM client_use", [&](const SqliteStatement& row) {
+        return Append(DecodeClientUse(row.Bytes(0), row.Bytes(1)), &snapshot.client_use);
+      }));
   return snapshot;
 }
 
+struct SqliteTables::Writer {
+  Statements& to;
+  const Sealer& sealer;
+  std::string& bytes;
+  absl::Status operator()(const PoolRecord& record) {
+    EncodePool(record, &bytes);
+    return to.put_pool.BindBlob(1, bytes).Run();
+  }
+  absl::Status operator()(const KeyRecord& record) {
+    EncodeKey(record, sealer, &bytes);
+    return to.put_key.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const BucketRecord& record) {
+    EncodeBucket(record, &bytes);
+    return to.put_bucket.BindText(1, record.project.value())
+        .BindText(2, record.model)
+        .BindBlob(3, bytes)
+        .Run();
+  }
+  absl::Status operator()(const RemovedKeyRecord& record) {
+    EncodeRemovedKey(record, &bytes);
+    return to.put_removed.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const ResourceRecord& record) {
+    EncodeResource(record, &bytes);
+    return to.put_resource.BindText(1, record.name).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const DeleteResource& resource) {
+    return to.delete_resource.BindText(1, resource.name).Run();
+  }
+  absl::Status operator()(const DeleteKey& key) {
+    return to.delete_key.BindInt(1, RowOf(key.id)).Run();
+  }
+  absl::Status operator()(const DeleteRemovedKey& key) {
+    return to.delete_removed.BindInt(1, RowOf(key.id)).Run();
+  }
+  absl::Status operator()(const DeleteBucket& bucket) {
+    return to.delete_bucket.BindText(1, bucket.name.project.value())
+        .BindText(2, bucket.name.model)
+        .Run();
+  }
+  absl::Status operator()(const UsageRecord& record) {
+    EncodeUsage(record, &bytes);
+    return BindUsage(to.put_usage, record.name).BindBlob(5, bytes).Run();
+  }
+  absl::Status operator()(const DeleteUsage& usage) {
+    return BindUsage(to.delete_usage, usage.name).Run();
+  }
+  absl::Status operator()(const LimitRecord& record) {
+    EncodeLimits(record, &bytes);
+    return to.put_limits.BindText(1, RowOf(record.scope)).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const DeleteLimit& limit) {
+    return to.delete_limits.BindText(1, RowOf(limit.scope)).Run();
+  }
+  absl::Status operator()(const ClientRecord& record) {
+    EncodeClient(record, &bytes);
+    return to.put_client.BindText(1, record.name).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const ClientUseRecord& record) {
+    EncodeClientUse(record, &bytes);
+    return to.put_client_use.BindText(1, record.name).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const DeleteClient& client) {
+    KP_RETURN_IF_ERROR(to.delete_client.BindText(1, client.name).Run());
+    return to.delete_client_use.BindText(1, client.name).Run();
+  }
+};
+
 absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
-  struct Writer {
-    Statements& to;
-    const Sealer& sealer;
-    std::string& bytes;
-    absl::Status operator()(const PoolRecord& record) {
-      EncodePool(record, &bytes);
-      return to.put_pool.BindBlob(1, bytes).Run();
-    }
-    absl::Status operator()(const KeyRecord& record) {
-      EncodeKey(record, sealer, &bytes);
-      return to.put_key.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
-    }
-    absl::Status operator()(const BucketRecord& record) {
-      EncodeBucket(record, &bytes);
-      return to.put_bucket.BindText(1, record.project.value())
-          .BindText(2, record.model)
-          .BindBlob(3, bytes)
-          .Run();
-    }
-    absl::Status operator()(const RemovedKeyRecord& record) {
-      EncodeRemovedKey(record, &bytes);
-      return to.put_removed.BindInt(1, RowOf(record.id)).BindBlob(2, bytes).Run();
-    }
-    absl::Status operator()(const ResourceRecord& record) {
-      EncodeResource(record, &bytes);
-      return to.put_resource.BindText(1, record.name).BindBlob(2, bytes).Run();
-    }
-    absl::Status operator()(const DeleteResource& resource) {
-      return to.delete_resource.BindText(1, resource.name).Run();
-    }
-    absl::Status operator()(const DeleteKey& key) {
-      return to.delete_key.BindInt(1, RowOf(key.id)).Run();
-    }
-    absl::Status operator()(const DeleteRemovedKey& key) {
-      return to.delete_removed.BindInt(1, RowOf(key.id)).Run();
-    }
-    absl::Status operator()(const DeleteBucket& bucket) {
-      return to.delete_bucket.BindText(1, bucket.name.project.value())
-          .BindText(2, bucket.name.model)
-          .Run();
-    }
-    absl::Status operator()(const UsageRecord& record) {
-      EncodeUsage(record, &bytes);
-      return BindUsage(to.put_usage, record.name).BindBlob(5, bytes).Run();
-    }
-    absl::Status operator()(const DeleteUsage& usage) {
-      return BindUsage(to.delete_usage, usage.name).Run();
-    }
-    absl::Status operator()(const LimitRecord& record) {
-      EncodeLimits(record, &bytes);
-      return to.put_limits.BindText(1, RowOf(record.scope)).BindBlob(2, bytes).Run();
-    }
-    absl::Status operator()(const DeleteLimit& limit) {
-      return to.delete_limits.BindText(1, RowOf(limit.scope)).Run();
-    }
-  };
   return std::visit(Writer{*statements_, *sealer_, record_}, mutation);
 }
 

@@ -56,6 +56,7 @@ class SqliteTables {
 
  private:
   struct Statements;
+  struct Writer;
   SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements);
 
   const SqliteDb& db_;

@@ -44,6 +44,14 @@ v1::Refused::Reason EncodeReason(RefusalReason reason) {
       return v1::Refused::REASON_OWNER_UNAVAILABLE;
     case RefusalReason::kNoMoreProjects:
       return v1::Refused::REASON_NO_MORE_PROJECTS;
+    case RefusalReason::kUnauthenticated:
+      return v1::Refused::REASON_UNAUTHENTICATED;
+    case RefusalReason::kClientQuota:
+      return v1::Refused::REASON_CLIENT_QUOTA;
+    case RefusalReason::kModelNotAllowed:
+      return v1::Refused::REASON_MODEL_NOT_ALLOWED;
+    case RefusalReason::kNotOwner:
+      return v1::Refused::REASON_NOT_OWNER;
   }
   return v1::Refused::REASON_UNSPECIFIED;
 }
@@ -74,6 +82,14 @@ std::optional<RefusalReason> DecodeReason(v1::Refused::Reason reason) {
       return RefusalReason::kOwnerUnavailable;
     case v1::Refused::REASON_NO_MORE_PROJECTS:
       return RefusalReason::kNoMoreProjects;
+    case v1::Refused::REASON_UNAUTHENTICATED:
+      return RefusalReason::kUnauthenticated;
+    case v1::Refused::REASON_CLIENT_QUOTA:
+      return RefusalReason::kClientQuota;
+    case v1::Refused::REASON_MODEL_NOT_ALLOWED:
+      return RefusalReason::kModelNotAllowed;
+    case v1::Refused::REASON_NOT_OWNER:
+      return RefusalReason::kNotOwner;
     default:
       return std::nullopt;
   }
@@ -117,6 +133,7 @@ void EncodeGrant(const Grant& grant, const GrantTerms& terms, v1::Granted* out) 
   if (grant.waited > absl::ZeroDuration()) out->set_waited_ms(Milliseconds32(grant.waited));
   out->set_time_to_live_ms(Milliseconds32(terms.time_to_live));
   out->set_owns(grant.owns);
+  if (!grant.client.empty()) out->set_client(grant.client);
 }
 
 void EncodeRefusal(const Refusal& refusal, v1::Refused* out) {
@@ -131,6 +148,7 @@ void EncodeRefusal(const Refusal& refusal, v1::Refused* out) {
   out->set_limit(static_cast<std::uint64_t>(std::max<std::int64_t>(0, refusal.limit)));
   if (refusal.limit > 0) out->set_window(EncodeWindow(refusal.window));
   out->set_message(ClipText(refusal.message, kRefusalMessageBytesMax));
+  out->mutable_foreign()->Add(refusal.foreign.begin(), refusal.foreign.end());
 }
 
 absl::StatusOr<Granted> DecodeGrant(const v1::Granted& in) {
@@ -145,7 +163,8 @@ absl::StatusOr<Granted> DecodeGrant(const v1::Granted& in) {
                    std::make_shared<const Secret>(in.secret()),
                    ProjectId(in.project_id()),
                    absl::Milliseconds(in.waited_ms()),
-                   in.owns()};
+                   in.owns(),
+                   in.client()};
   granted.epoch = Epoch(in.epoch());
   granted.send_by = absl::Milliseconds(in.send_by_ms());
   granted.time_to_live = absl::Milliseconds(in.time_to_live_ms());
@@ -166,6 +185,7 @@ absl::StatusOr<Refusal> DecodeRefusal(const v1::Refused& in) {
   refusal.limit = static_cast<std::int64_t>(std::min(in.limit(), max));
   refusal.window = DecodeWindow(in.window());
   refusal.message = in.message();
+  refusal.foreign.assign(in.foreign().begin(), in.foreign().end());
   return refusal;
 }
 

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "keyd/wire/client_token_wire.h"
 #include "keyd/wire/errors.h"
 #include "keyd/wire/lease_wire.h"
 #include "keyd/wire/text.h"
@@ -89,6 +90,8 @@ v1::Kind EncodeKind(Kind kind) {
       return v1::KIND_UNMETERED;
     case Kind::kValidation:
       return v1::KIND_VALIDATION;
+    case Kind::kOwnership:
+      return v1::KIND_OWNERSHIP;
   }
   return v1::KIND_UNSPECIFIED;
 }
@@ -101,6 +104,8 @@ std::optional<Kind> DecodeKind(v1::Kind kind) {
       return Kind::kUnmetered;
     case v1::KIND_VALIDATION:
       return Kind::kValidation;
+    case v1::KIND_OWNERSHIP:
+      return Kind::kOwnership;
     default:
       return std::nullopt;
   }
@@ -269,12 +274,14 @@ void Encode(const AcquireCommand& command, const std::optional<ReportCommand>& p
   for (const std::string& name : command.resources) out->add_resources(name);
   if (!command.project.value().empty()) out->set_project_id(command.project.value());
   if (command.after_project) out->set_after_project_id(command.after_project->value());
+  EncodeCredential(command, out);
 }
 
 absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
   AcquireCall call;
   const std::optional<Kind> kind = DecodeKind(in.kind());
-  if (!kind) return Invalid("kind", "KIND_METERED, KIND_UNMETERED or KIND_VALIDATION");
+  if (!kind)
+    return Invalid("kind", "KIND_METERED, KIND_UNMETERED, KIND_VALIDATION or KIND_OWNERSHIP");
   call.command.kind = *kind;
   KP_RETURN_IF_ERROR(CheckModel(in.model(), call.command.kind != Kind::kMetered));
   call.command.model = in.model();
@@ -301,6 +308,7 @@ absl::StatusOr<AcquireCall> Decode(const v1::AcquireRequest& in) {
   KP_RETURN_IF_ERROR(CheckClient(in.client()));
   call.command.client = in.client();
   KP_RETURN_IF_ERROR(DecodePlace(in, &call.command));
+  KP_RETURN_IF_ERROR(DecodeCredential(in, &call.command));
   if (in.has_previous()) {
     absl::StatusOr<ReportCommand> previous = Decode(in.previous());
     if (!previous.ok()) return Annotate(previous.status(), "previous");
@@ -372,7 +380,8 @@ std::size_t EncodedBytesMax(const AcquireCommand& command,
                             const std::optional<ReportCommand>& previous) {
   constexpr std::size_t kKey = 32;
   constexpr std::size_t kProject = 8 + kProjectIdBytesMax;
-  constexpr std::size_t kFlat = 96 + kModelBytesMax + kClientBytesMax + 2 * kProject;
+  constexpr std::size_t kFlat =
+      100 + kModelBytesMax + kClientBytesMax + kClientTokenBytesMax + 2 * kProject;
   constexpr std::size_t kResource = 8 + kResourceBytesMax;
   return kFlat + kKey * command.exclude_keys.size() + kProject * command.exclude_projects.size() +
          kResource * command.resources.size() + (previous ? 8 + EncodedBytesMax(*previous) : 0);

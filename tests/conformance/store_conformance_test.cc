@@ -32,6 +32,8 @@ TEST_P(StoreConformance, EmptyStoreLoadsAsANewPool) {
   EXPECT_TRUE(snapshot.removed.empty());
   EXPECT_TRUE(snapshot.usage.empty());
   EXPECT_TRUE(snapshot.limits.empty());
+  EXPECT_TRUE(snapshot.clients.empty());
+  EXPECT_TRUE(snapshot.client_use.empty());
 }
 
 TEST_P(StoreConformance, EveryLoadBeginsAHigherEpoch) {
@@ -159,6 +161,39 @@ TEST_P(StoreConformance, LimitsComeBackAreReplacedAndDeletedScopeByScope) {
                      policy::LimitRecord{tier, {.requests_per_minute = 5}, ""}};
   for (const policy::LimitRecord& record : expected.limits) batch.push_back(record);
   batch.push_back(policy::DeleteLimit{tier});
+  const Epoch epoch = LoadNow(store()).epoch;
+  ASSERT_TRUE(CommitNow(store(), epoch, batch).ok());
+  EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
+}
+
+TEST_P(StoreConformance, ClientsComeBackWithWhatTheyUsedAndGoTogether) {
+  policy::ClientRecord full;
+  full.name = "team-a";
+  full.terms = {.requests_per_minute = 5,
+                .requests_per_day = 50,
+                .input_tokens_per_day = 500,
+                .models = {"gemini-2.5-*", "x"},
+                .expires = absl::FromUnixSeconds(2'000'000'000),
+                .weight = 3};
+  full.added_at = absl::FromUnixNanos(1'700'000'000'000'000'001);
+  full.tokens = {{.digest = {1, 2, 3}, .made_at = full.added_at},
+                 {.digest = {0, 255}, .made_at = full.added_at, .valid_until = full.terms.expires}};
+  policy::ClientRecord plain;
+  plain.name = "b";
+  plain.revoked_at = full.terms.expires;
+  const policy::ClientUseRecord use{"team-a", 20'000, 7, {{full.added_at, 2}}, 1, 99};
+  Snapshot expected;
+  expected.clients = {full, plain};
+  expected.client_use = {use};
+  policy::ClientRecord gone = plain;
+  gone.name = "gone";
+  const Mutations batch = {full,
+                           plain,
+                           gone,
+                           policy::ClientUseRecord{"team-a", 1, 1, {}, 0, 0},
+                           use,
+                           policy::ClientUseRecord{"gone", 1, 1, {}, 0, 0},
+                           policy::DeleteClient{"gone"}};
   const Epoch epoch = LoadNow(store()).epoch;
   ASSERT_TRUE(CommitNow(store(), epoch, batch).ok());
   EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "keyd/base/status.h"
 #include "keyd/store/mem_store.h"
 #include "keyd/store/sqlite_store.h"
@@ -29,6 +30,29 @@ StoreUnderTest Wrapped(std::unique_ptr<Store> inner) {
 
 std::string Text(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
+}
+
+std::string Text(const policy::ClientRecord& client) {
+  const ClientTerms& terms = client.terms;
+  std::string out = absl::StrCat(
+      "client ", client.name, " ", terms.requests_per_minute, " ", terms.requests_per_day, " ",
+      terms.input_tokens_per_day, " ", absl::StrJoin(terms.models, ","), " ", Text(terms.expires),
+      " ", terms.weight, " ", Text(client.added_at), " ", Text(client.revoked_at));
+  for (const policy::ClientToken& token : client.tokens) {
+    const std::string digest(token.digest.begin(), token.digest.end());
+    absl::StrAppend(&out, " ", absl::BytesToHexString(digest), " ", Text(token.made_at), " ",
+                    Text(token.valid_until));
+  }
+  return out;
+}
+
+std::string Text(const policy::ClientUseRecord& use) {
+  std::string out = absl::StrCat("use ", use.name, " ", use.day, " ", use.day_used, " ", use.ahead,
+                                 " ", use.day_tokens);
+  for (const policy::Charge& charge : use.minute) {
+    absl::StrAppend(&out, " ", Text(charge.at), "*", charge.count);
+  }
+  return out;
 }
 
 }  // namespace
@@ -89,7 +113,10 @@ policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int
 }
 
 std::string Describe(policy::Snapshot snapshot) {
-  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits] = snapshot;
+  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits, clients, uses] = snapshot;
+  const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
+  std::sort(clients.begin(), clients.end(), by_name);
+  std::sort(uses.begin(), uses.end(), by_name);
   std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::sort(removed.begin(), removed.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
@@ -139,6 +166,8 @@ std::string Describe(policy::Snapshot snapshot) {
                     " ", absl::CHexEscape(said.scope.model), " ", ToText(said.limits), " ",
                     absl::CHexEscape(said.tier), "\n");
   }
+  for (const policy::ClientRecord& client : clients) absl::StrAppend(&out, Text(client), "\n");
+  for (const policy::ClientUseRecord& use : uses) absl::StrAppend(&out, Text(use), "\n");
   return out;
 }
 

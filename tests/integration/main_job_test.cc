@@ -215,7 +215,7 @@ TEST(WrongSettings, StopTheStartAndAreToldAllAtOnce) {
   TempDir dir;
   const Finished proxy = RunToEnd({.program = Program("proxy"),
                                    .environment = {{"DATA_DIR", dir.path()},
-                                                   {"HOST", "0.0.0.0"},
+                                                   {"HOST", "example.com"},
                                                    {"PORT", "70000"},
                                                    {"MAX_RETRIES", "many"}}});
   EXPECT_EQ(proxy.exit_code, kExitUsage);

@@ -33,6 +33,12 @@ void Committed::Write(const policy::Mutations& mutations) {
       [this](const policy::DeleteUsage& d) { usage_.erase(d.name); },
       [this](const policy::LimitRecord& r) { limits_[r.scope] = r; },
       [this](const policy::DeleteLimit& d) { limits_.erase(d.scope); },
+      [this](const policy::ClientRecord& r) { clients_[r.name] = r; },
+      [this](const policy::ClientUseRecord& r) { client_use_[r.name] = r; },
+      [this](const policy::DeleteClient& d) {
+        clients_.erase(d.name);
+        client_use_.erase(d.name);
+      },
   };
   for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
 }
@@ -47,6 +53,8 @@ policy::Snapshot Committed::Load(Epoch epoch) const {
   for (const auto& [id, record] : removed_) snapshot.removed.push_back(record);
   for (const auto& [name, counts] : usage_) snapshot.usage.push_back({name, counts});
   for (const auto& [scope, record] : limits_) snapshot.limits.push_back(record);
+  for (const auto& [name, record] : clients_) snapshot.clients.push_back(record);
+  for (const auto& [name, record] : client_use_) snapshot.client_use.push_back(record);
   return snapshot;
 }
 

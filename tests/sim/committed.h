@@ -23,6 +23,8 @@ class Committed {
   std::map<KeyId, policy::RemovedKeyRecord> removed_;
   std::map<policy::UsageName, UsageCounts> usage_;
   std::map<LimitScopeName, policy::LimitRecord> limits_;
+  std::map<std::string, policy::ClientRecord> clients_;
+  std::map<std::string, policy::ClientUseRecord> client_use_;
 };
 
 }  // namespace keypool::sim

@@ -22,11 +22,12 @@ class FakeAdminClient final : public client::AdminClient {
   // What Watch delivers, one list for each call; then it ends with `watch_end`.
   std::vector<std::vector<PoolStatus>> watches;
   absl::Status watch_end = absl::OkStatus();
-  std::vector<LimitRow> limits;    // what ListLimits answers, page by page
-  RotatedMasterKey rotated;        // what RotateMasterKey answers
-  LimitSet unset_leaves;           // what UnsetLimits answers
-  Explanation explanation;         // what Explain answers, page by page
-  std::vector<PoolEvents> events;  // what Events answers, one after the other; then `error`
+  std::vector<LimitRow> limits;       // what ListLimits answers, page by page
+  std::vector<ClientStatus> clients;  // what ListClients answers, page by page
+  RotatedMasterKey rotated;           // what RotateMasterKey answers
+  LimitSet unset_leaves;              // what UnsetLimits answers
+  Explanation explanation;            // what Explain answers, page by page
+  std::vector<PoolEvents> events;     // what Events answers, one after the other; then `error`
 
   ~FakeAdminClient() override {
     for (std::thread& thread : threads_) thread.join();
@@ -147,6 +148,65 @@ class FakeAdminClient final : public client::AdminClient {
       page.rows.push_back(row);
     }
     Answer<LimitsPage>(std::move(page), std::move(done));
+  }
+  static std::string WordsOf(const ClientChange& terms) {
+    std::string words;
+    for (const ClientNumber& n : kClientNumbers) {
+      if (terms.*n.change) {
+        words += " " + std::string(n.flag) + " " + std::to_string(*(terms.*n.change));
+      }
+    }
+    for (const std::string& model : terms.models.value_or(std::vector<std::string>{})) {
+      words += " model " + model;
+    }
+    if (terms.expires_in) words += " for " + absl::FormatDuration(*terms.expires_in);
+    if (terms.weight) words += " weight " + std::to_string(*terms.weight);
+    return words;
+  }
+  static constexpr char kToken[] = "gkp_ATokenThatIsShownOnce";
+  static ClientStatus Named(const std::string& name) {
+    ClientStatus client;
+    client.name = name;
+    return client;
+  }
+  static IssuedClient Issued(const std::string& name) {
+    return {Named(name), std::make_shared<const Secret>(kToken)};
+  }
+  void AddClient(AddClientCommand command, Done<IssuedClient> done) override {
+    calls.push_back("add client " + command.name + WordsOf(command.terms));
+    Answer<IssuedClient>(Issued(command.name), std::move(done));
+  }
+  void SetClient(SetClientCommand command, Done<ClientStatus> done) override {
+    calls.push_back("set client " + command.name + WordsOf(command.terms));
+    Answer<ClientStatus>(Named(command.name), std::move(done));
+  }
+  void RotateClient(RotateClientCommand command, Done<IssuedClient> done) override {
+    calls.push_back("rotate client " + command.name + " over " +
+                    absl::FormatDuration(command.overlap));
+    IssuedClient issued = Issued(command.name);
+    issued.client.tokens.resize(command.overlap > absl::ZeroDuration() ? 2 : 1);
+    Answer<IssuedClient>(std::move(issued), std::move(done));
+  }
+  void RevokeClient(RevokeClientCommand command, Done<ClientStatus> done) override {
+    calls.push_back("revoke client " + command.name);
+    Answer<ClientStatus>(Named(command.name), std::move(done));
+  }
+  void RemoveClient(RemoveClientCommand command, Done<ClientStatus> done) override {
+    calls.push_back("remove client " + command.name);
+    Answer<ClientStatus>(Named(command.name), std::move(done));
+  }
+  void ListClients(ClientsQuery query, Done<ClientsPage> done) override {
+    calls.push_back("clients" + (query.name.empty() ? "" : " named " + query.name) +
+                    (query.after.empty() ? "" : " after " + query.after));
+    ClientsPage page;
+    for (const ClientStatus& client : clients) {
+      if (client.name <= query.after || (!query.name.empty() && client.name != query.name))
+        continue;
+      page.more = page.rows.size() == std::min(page_max, query.rows_max);
+      if (page.more) break;
+      page.rows.push_back(client);
+    }
+    Answer<ClientsPage>(std::move(page), std::move(done));
   }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {

@@ -44,6 +44,8 @@ class FakeEngine final : public engine::Engine {
   std::vector<ReportCommand> Reports() const;
   // Every acquire that was applied, in order.
   std::vector<AcquireCommand> Acquires() const;
+  // Of the client's last token.
+  TokenDigest ClientToken(const std::string& name) const;
   // What was applied, in order: "acquire MODEL" or "report LEASE".
   std::vector<std::string> Log() const;
   std::size_t Waiting() const;
@@ -70,6 +72,9 @@ class FakeEngine final : public engine::Engine {
   void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) override;
   void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) override;
   void ListLimits(LimitsQuery query, Done<LimitsPage> done) override;
+  // Remembers names and terms; NOT_FOUND for what was not added.
+  void ChangeClient(ClientCommand command, Done<ClientStatus> done) override;
+  void ListClients(ClientsQuery query, Done<ClientsPage> done) override;
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
   std::uint64_t ChangeCount() const override { return changes_; }
@@ -98,6 +103,8 @@ class FakeEngine final : public engine::Engine {
   std::vector<ReportCommand> reports_ ABSL_GUARDED_BY(mutex_);
   std::vector<AcquireCommand> acquires_ ABSL_GUARDED_BY(mutex_);
   std::map<LimitScopeName, ScopeLimits> limits_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, ClientStatus> clients_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, TokenDigest> client_tokens_ ABSL_GUARDED_BY(mutex_);  // the last one
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -94,6 +94,18 @@ TEST(Chunked, MalformedThenItIsInvalidHoweverItIsCut) {
       "5;" + long_extension + "\r\nhello\r\n",
       "0\r\nX: " + long_trailer,
       "0\r\n folded\r\n\r\n",
+      "0\r\nX\r\n\r\n",
+      "0\r\n: a\r\n\r\n",
+      "0\r\nX : a\r\n\r\n",
+      "0\r\nX(Y): a\r\n\r\n",
+      "0\r\nX: a\r\n folded\r\n\r\n",
+      "0\r\nGET / HTTP/1.1\r\n\r\n",
+      "0\r\nContent-Length: 5\r\n\r\n",
+      "0\r\nX: a\r\nTRANSFER-ENCODING: chunked\r\n\r\n",
+      "0\r\nhost: a\r\n\r\n",
+      "0\r\nX-Goog-Api-Key: a\r\n\r\n",
+      "0\r\nx_goog_api_key: a\r\n\r\n",
+      "0\r\nProxy-Authorization-That-Is-Longer-Than-Any-Name: a\r\n\r\n",
       "0\r\nX: a\nb\r\n\r\n",
       "0\r\nX: a\rb",
       "0\r\n\rX",
@@ -106,6 +118,22 @@ TEST(Chunked, MalformedThenItIsInvalidHoweverItIsCut) {
       EXPECT_EQ(decoded.state, State::kInvalid) << bytes.substr(0, 40);
     }
   }
+}
+
+TEST(Chunked, ExtensionsOutweighThePayloadThenItIsInvalid) {
+  const auto chunks = [](std::size_t n, std::size_t extension, std::size_t payload) {
+    std::string bytes;
+    for (std::size_t i = 0; i < n; ++i) {
+      bytes.append(ChunkHead(payload).view());
+      bytes.insert(bytes.size() - 2, ";" + std::string(extension, 'x'));
+      bytes.append(payload, 'a').append("\r\n");
+    }
+    return bytes + "0\r\n\r\n";
+  };
+  constexpr std::size_t kExtension = 256, kFree = ChunkedDecoder::kExtensionBytesFree;
+  EXPECT_EQ(Decode(chunks(kFree / kExtension, kExtension, 1)).state, State::kDone);
+  EXPECT_EQ(Decode(chunks(kFree / kExtension + 1, kExtension, 1)).state, State::kInvalid);
+  EXPECT_EQ(Decode(chunks(1000, kExtension, kExtension)).state, State::kDone);
 }
 
 TEST(Chunked, LimitsAreReachedButNotPassedThenItIsAccepted) {

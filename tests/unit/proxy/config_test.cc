@@ -40,7 +40,7 @@ TEST(ProxyConfig, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(read.config.body.bytes_max, 100u * 1024 * 1024);
 }
 
-TEST(ProxyConfig, OnlyLoopbackAddressesAreListenedOn) {
+TEST(ProxyConfig, AddressesBeyondLoopbackNeedTokens) {
   for (const char* good : {"127.0.0.1", "127.8.9.10", "::1", "localhost"}) {
     EXPECT_EQ(Parse({{"HOST", good}}).parsed.next, Settings::Next::kRun) << good;
   }
@@ -49,10 +49,17 @@ TEST(ProxyConfig, OnlyLoopbackAddressesAreListenedOn) {
     EXPECT_EQ(read.parsed.next, Settings::Next::kExit) << bad;
     EXPECT_THAT(read.parsed.err, testing::AllOf(HasSubstr("HOST"), HasSubstr(bad)));
   }
+  EXPECT_THAT(Parse({{"HOST", "0.0.0.0"}}).parsed.err, HasSubstr("REQUIRE_CLIENT_TOKEN=true"));
+  for (const char* good : {"0.0.0.0", "::", "10.0.0.1"}) {
+    const Read read = Parse({{"HOST", good}, {"REQUIRE_CLIENT_TOKEN", "true"}});
+    EXPECT_EQ(read.parsed.next, Settings::Next::kRun) << good << read.parsed.err;
+  }
+  EXPECT_EQ(Parse({{"HOST", "example.com"}, {"REQUIRE_CLIENT_TOKEN", "true"}}).parsed.next,
+            Settings::Next::kExit);
 }
 
 TEST(ProxyConfig, EveryMistakeIsToldAtOnce) {
-  const Read read = Parse({{"HOST", "0.0.0.0"},
+  const Read read = Parse({{"HOST", "example.com"},
                            {"GEMINI_BASE_URL", "ftp://x"},
                            {"KEYD_ADDRESS", "10.0.0.1:80"},
                            {"LOG_LEVEL", "LOUD"},

@@ -118,13 +118,21 @@ bool IsKnown(const std::string& name) {
          std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
+// What Connection may not name: fields for all, in contrast to those of one connection.
+bool IsForAll(const std::string& name) {
+  static const std::vector<std::string> kNames = {"expect",           "content-type",
+                                                  "content-encoding", "x-http-method-override",
+                                                  "accept-encoding",  "x-server-timeout"};
+  return IsProtected(name) || std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
 bool ReadConnection(OracleHead* head) {
   bool close = false, keep = false;
   for (const std::string& value : ValuesOf(*head, "connection")) {
     for (const std::string& part : Split(value, ",")) {
       const std::string token = Lower(Trim(part));
       if (token.empty()) continue;
-      if (!IsToken(token) || IsProtected(token)) return false;
+      if (!IsToken(token) || IsForAll(token)) return false;
       close |= token == "close";
       keep |= token == "keep-alive";
     }

@@ -63,6 +63,29 @@ TEST(PooledList, OfAnythingElseIsNone) {
   EXPECT_FALSE(PooledList::Open("models", "/v1beta/models").has_value());
 }
 
+TEST(PooledList, LeavesOutWhatIsNotAmongThoseToShow) {
+  const std::string_view page =
+      R"({"files": [{"name": "files/1"}, {"name":"files/2"}, {"x": 1}, {"name":"files/3"}]})";
+  EXPECT_EQ(PooledList::NamesIn("files", page),
+            (std::vector<std::string>{"files/1", "files/2", "files/3"}));
+  PooledList list = OpenFiles("/v1beta/files");
+  const absl::flat_hash_set<std::string> only = {"files/3", "files/1"};
+  ASSERT_TRUE(list.Take("a", page, &only));
+  list.NoMoreProjects();
+  EXPECT_EQ(list.Body(),
+            "{\n\"files\": [\n{\"name\": \"files/1\"},\n{\"name\":\"files/3\"}\n]\n}\n");
+}
+
+TEST(PooledList, WhatIsLeftOutBehindAFullPageMayHideMore) {
+  PooledList list = OpenFiles("/v1beta/files?pageSize=1");
+  const absl::flat_hash_set<std::string> only = {"files/1"};
+  ASSERT_TRUE(list.Take("a", R"({"files":[{"name":"files/1"}]})", &only));
+  ASSERT_FALSE(list.Done());
+  ASSERT_TRUE(list.Take("b", R"({"files":[{"name":"files/2"}],"nextPageToken":"x"})", &only));
+  EXPECT_TRUE(list.Done());
+  EXPECT_NE(TokenIn(list.Body()), "");
+}
+
 TEST(PooledList, IsEmptyWhenNoProjectHasAny) {
   PooledList list = OpenFiles("/v1beta/files");
   ASSERT_TRUE(list.Take("a", "{}\n"));

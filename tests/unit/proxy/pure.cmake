@@ -4,5 +4,5 @@ keypool_test(proxy_pure_test
           live_mask_test.cc live_watch_test.cc message_class_test.cc pooled_list_test.cc public_address_test.cc redact_test.cc
           request_head_mutation_test.cc request_head_test.cc request_plan_test.cc resource_names_test.cc
           resource_scan_test.cc response_head_test.cc server_timeout_test.cc text_bytes_scan_test.cc upload_urls_test.cc
-          usage_scan_test.cc ws_frames_test.cc
+          usage_scan_test.cc ws_frames_test.cc client_token_test.cc
   DEPS keypool_proxy_pure ZLIB::ZLIB)

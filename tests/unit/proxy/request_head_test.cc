@@ -205,6 +205,12 @@ INSTANTIATE_TEST_SUITE_P(
                     Refused{With("Connection: authorization"), 400, "names a header"},
                     Refused{With("Connection: x-goog-user-project"), 400, "names a header"},
                     Refused{With("Connection: cookie"), 400, "names a header"},
+                    Refused{With("Connection: Content-Type"), 400, "names a header"},
+                    Refused{With("Connection: content-encoding"), 400, "names a header"},
+                    Refused{With("Connection: accept-encoding"), 400, "names a header"},
+                    Refused{With("Connection: x-http-method-override"), 400, "names a header"},
+                    Refused{With("Connection: x-server-timeout"), 400, "names a header"},
+                    Refused{With("Connection: expect"), 400, "names a header"},
                     Refused{With("Connection: a b"), 400, "Connection header is malformed"},
                     Refused{With("Expect: 200-ok"), 417, "100-continue"},
                     Refused{With("Expect:"), 417, "100-continue"}));

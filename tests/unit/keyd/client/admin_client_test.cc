@@ -76,6 +76,36 @@ TEST_F(AdminClientTest, LimitsAreSetListedAndUnset) {
   EXPECT_EQ(imported.status().code(), absl::StatusCode::kUnimplemented);
 }
 
+TEST_F(AdminClientTest, ClientsAreMadeChangedListedAndRevoked) {
+  StartServer();
+  const auto client = Open();
+  const auto added = Await<IssuedClient>([&](auto done) {
+    client->AddClient({"team-a", {.requests_per_minute = 4}, {}}, done);
+  });
+  ASSERT_TRUE(added.ok()) << added.status();
+  EXPECT_EQ(added->client.terms.requests_per_minute, 4);
+  EXPECT_EQ(engine_.ClientToken("team-a"), DigestOf(*added->token));
+  const auto rotated = Await<IssuedClient>([&](auto done) {
+    client->RotateClient({"team-a", absl::ZeroDuration(), {}}, done);
+  });
+  ASSERT_TRUE(rotated.ok()) << rotated.status();
+  EXPECT_FALSE(*rotated->token == *added->token);
+  const auto set = Await<ClientStatus>([&](auto done) {
+    client->SetClient({"team-a", {.weight = 3}}, done);
+  });
+  EXPECT_EQ(set->terms.weight, 3);
+  const auto list = Await<ClientsPage>([&](auto done) { client->ListClients({}, done); });
+  ASSERT_TRUE(list.ok()) << list.status();
+  EXPECT_EQ(list->rows.size(), 1u);
+  EXPECT_EQ(Await<ClientStatus>([&](auto done) { client->RevokeClient({"team-a"}, done); })->state,
+            ClientState::kRevoked);
+  EXPECT_TRUE(Await<ClientStatus>([&](auto done) { client->RemoveClient({"team-a"}, done); }).ok());
+  EXPECT_EQ(Await<ClientStatus>([&](auto done) { client->RevokeClient({"team-a"}, done); })
+                .status()
+                .code(),
+            absl::StatusCode::kNotFound);
+}
+
 TEST_F(AdminClientTest, EveryCallReachesKeydAndComesBack) {
   StartServer();
   const auto client = Open();

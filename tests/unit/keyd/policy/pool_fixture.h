@@ -56,6 +56,8 @@ class PoolTest : public testing::Test {
     for (const auto& [id, record] : stored_removed) snapshot.removed.push_back(record);
     for (const auto& [name, counts] : stored_usage) snapshot.usage.push_back({name, counts});
     for (const auto& [scope, record] : stored_limits) snapshot.limits.push_back(record);
+    for (const auto& [name, record] : stored_clients) snapshot.clients.push_back(record);
+    for (const auto& [name, record] : stored_client_use) snapshot.client_use.push_back(record);
     auto restored = Pool::Restore(config, std::move(snapshot), now(), &mutations);
     ASSERT_TRUE(restored.ok()) << restored.status();
     pool = *std::move(restored);
@@ -171,6 +173,8 @@ class PoolTest : public testing::Test {
   std::map<std::pair<std::string, std::string>, BucketRecord> stored;
   std::map<UsageName, UsageCounts> stored_usage;
   std::map<LimitScopeName, LimitRecord> stored_limits;
+  std::map<std::string, ClientRecord> stored_clients;
+  std::map<std::string, ClientUseRecord> stored_client_use;
   std::mt19937_64 random{1};
 
  private:
@@ -189,6 +193,12 @@ class PoolTest : public testing::Test {
     if (const auto* r = std::get_if<DeleteUsage>(&mutation)) stored_usage.erase(r->name);
     if (const auto* r = std::get_if<LimitRecord>(&mutation)) stored_limits[r->scope] = *r;
     if (const auto* r = std::get_if<DeleteLimit>(&mutation)) stored_limits.erase(r->scope);
+    if (const auto* r = std::get_if<ClientRecord>(&mutation)) stored_clients[r->name] = *r;
+    if (const auto* r = std::get_if<ClientUseRecord>(&mutation)) stored_client_use[r->name] = *r;
+    if (const auto* r = std::get_if<DeleteClient>(&mutation)) {
+      stored_clients.erase(r->name);
+      stored_client_use.erase(r->name);
+    }
     if (const auto* r = std::get_if<DeleteBucket>(&mutation)) {
       stored.erase({r->name.project.value(), r->name.model});
     }

@@ -34,7 +34,7 @@ class Kept {
 class ResourceTableTest : public testing::Test {
  protected:
   void Learn(std::string_view name, const ProjectId& project, absl::Duration time_to_live) {
-    table.Learn(name, project, kNow + time_to_live, &mutations);
+    table.Learn(name, {project, kNow + time_to_live}, kNow, &mutations);
   }
   // "": not known.
   std::string Owner(std::string_view name, absl::Duration later = absl::ZeroDuration()) const {
@@ -109,9 +109,28 @@ TEST_F(ResourceTableTest, BeyondItsBoundTheOneThatExpiresFirstIsForgotten) {
   EXPECT_EQ(Owner("files/new"), "b");
 }
 
+TEST_F(ResourceTableTest, WhatIsAClientsStaysItsUntilItGoes) {
+  const absl::Time later = kNow + absl::Hours(1);
+  table.Learn("files/x", {kA, later, "team-a"}, kNow, &mutations);
+  EXPECT_EQ(table.Find("files/x", kNow)->client, "team-a");
+  // Another's of the same name in another project, and another's word on the same one.
+  table.Learn("files/x", {kB, later, "team-b"}, kNow, &mutations);
+  EXPECT_EQ(Owner("files/x"), "a");
+  table.Learn("files/x", {kA, later + absl::Hours(1), "team-b"}, kNow, &mutations);
+  EXPECT_EQ(table.Find("files/x", kNow)->client, "team-a");
+  EXPECT_EQ(std::get<ResourceRecord>(mutations.back()).client, "team-a");
+  table.Learn("files/x", {kB, later + absl::Hours(9), "team-b"}, later + absl::Hours(1),
+              &mutations);
+  EXPECT_EQ(table.Find("files/x", later + absl::Hours(2))->client, "team-b");
+  // What was made without clients stays nobody's.
+  table.Learn("files/y", {kA, later}, kNow, &mutations);
+  table.Learn("files/y", {kA, later + absl::Hours(1), "team-b"}, kNow, &mutations);
+  EXPECT_EQ(table.Find("files/y", kNow)->client, "");
+}
+
 TEST_F(ResourceTableTest, NoRoomAtAllLearnsNothing) {
   ResourceTable none(0);
-  none.Learn("files/x", kA, kNow + absl::Hours(1), &mutations);
+  none.Learn("files/x", {kA, kNow + absl::Hours(1)}, kNow, &mutations);
   EXPECT_TRUE(none.empty());
   EXPECT_THAT(mutations, IsEmpty());
 }
@@ -164,7 +183,7 @@ TEST(ResourceTable, RandomWordsAreKeptAndRestored) {
     } else {
       // Whole seconds apart, so that every later one counts.
       const absl::Time expires = absl::FromUnixSeconds(absl::ToUnixSeconds(now) + random() % 60);
-      table.Learn(name, project, expires, &mutations);
+      table.Learn(name, {project, expires}, now, &mutations);
       const auto [at, is_new] = expected.try_emplace(name, project, expires);
       if (!is_new && (at->second.first != project || at->second.second < expires)) {
         at->second = {project, expires};

@@ -20,7 +20,7 @@ TEST(IsAcceptable, TakesEightToFiveHundredTwelveGraphicBytes) {
 
 TEST(SecretFingerprint, IsOfItsPurposeAndOfTheSecret) {
   const std::string fingerprint = SecretFingerprint(Secret("AIzaSecret"));
-  const SecretDigest digest = DigestOf(Secret("AIzaSecret"));
+  const SecretDigest digest = policy::DigestOf(Secret("AIzaSecret"));
   EXPECT_EQ(fingerprint.size(), 32u);
   EXPECT_NE(fingerprint, std::string(digest.begin(), digest.end()));
   EXPECT_NE(fingerprint, SecretFingerprint(Secret("AIzaSecreu")));

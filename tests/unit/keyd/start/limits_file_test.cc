@@ -130,6 +130,13 @@ TEST(LimitsFile, BrokenTomlIsToldWithItsLine) {
   EXPECT_THAT(Error("[default]\nrequests_per_day = \n"), HasSubstr("file:2: "));
 }
 
+// toml++ asserts that a key stands here: the text of an import must not end keyd.
+TEST(LimitsFile, TableWithoutANameIsAMistake) {
+  for (const char* text : {"[=]", "[[=]]", "[!x]", "[ {]", "[\n]", "a.=1", "a = {=1}", "[a.]"}) {
+    EXPECT_THAT(Error(text), HasSubstr("file:1")) << text;
+  }
+}
+
 TEST(LimitsFile, MissingFileIsToldWithTheSetting) {
   const auto rules = ReadLimitsFile("/nowhere/limits.toml");
   EXPECT_EQ(rules.status().code(), absl::StatusCode::kFailedPrecondition);

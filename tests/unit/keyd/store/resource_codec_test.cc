@@ -55,6 +55,14 @@ TEST(ResourceCodec, FormatOneStaysReadable) {
             "030106");
 }
 
+TEST(ResourceCodec, WhoseItIsComesBackToo) {
+  ResourceRecord record = SomeResource();
+  record.client = "team-a";
+  const absl::StatusOr<ResourceRecord> back = DecodeResource(record.name, Encoded(record));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->client, "team-a");
+}
+
 TEST(ResourceCodec, WhatALaterVersionAddsIsSkipped) {
   const ResourceRecord record = SomeResource();
   const std::string body = BodyOf(Encoded(record)) + "\x63\x03new";

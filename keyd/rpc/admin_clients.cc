@@ -1,0 +1,90 @@
+// What Admin does about clients. Tokens are made here, and go no further than the answer: the
+// engine and all behind it know their digests.
+#include <string_view>
+#include <utility>
+
+#include "keyd/rpc/admin_service.h"
+#include "keyd/rpc/encoding.h"
+#include "keyd/wire/client_wire.h"
+
+namespace keypool::rpc {
+namespace {
+
+// Has `command` carried out with a new token, and shows it.
+template <class Command, class Call>
+void Issue(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
+  if (!command.ok()) return call->Fail(command.status());
+  absl::StatusOr<SecretPtr> token = MakeClientToken();
+  if (!token.ok()) return call->Fail(token.status());
+  command->token = DigestOf(**token);
+  engine->ChangeClient(*std::move(command),
+                       [call, token = *std::move(token)](absl::StatusOr<ClientStatus> client) {
+                         if (!client.ok()) return call->Fail(client.status());
+                         v1::IssuedClient response;
+                         wire::Encode(IssuedClient{*std::move(client), token}, &response);
+                         call->Reply(response);
+                       });
+}
+
+template <class Command, class Call>
+void Change(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
+  if (!command.ok()) return call->Fail(command.status());
+  engine->ChangeClient(*std::move(command), Encoding<v1::Client, ClientStatus>(call));
+}
+
+}  // namespace
+
+void AdminService::ServeClients(grpc::ServerCompletionQueue* queue) {
+  list_clients_ = {calls_,
+                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                     service_.RequestListClients(context, request, writer, queue, queue, tag);
+                   },
+                   [this](ListClientsCall* call) { ListClients(call); }};
+  add_client_ = {calls_,
+                 [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                   service_.RequestAddClient(context, request, writer, queue, queue, tag);
+                 },
+                 Guarded<AddClientCall>(
+                     [this](auto* call) { Issue(engine_, wire::Decode(call->request()), call); })};
+  set_client_ = {calls_,
+                 [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                   service_.RequestSetClient(context, request, writer, queue, queue, tag);
+                 },
+                 Guarded<SetClientCall>(
+                     [this](auto* call) { Change(engine_, wire::Decode(call->request()), call); })};
+  rotate_client_ = {calls_,
+                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                      service_.RequestRotateClient(context, request, writer, queue, queue, tag);
+                    },
+                    Guarded<RotateClientCall>([this](auto* call) {
+                      Issue(engine_, wire::Decode(call->request()), call);
+                    })};
+  revoke_client_ = {calls_,
+                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                      service_.RequestRevokeClient(context, request, writer, queue, queue, tag);
+                    },
+                    Guarded<RevokeClientCall>([this](auto* call) {
+                      Change(engine_, wire::Decode(call->request()), call);
+                    })};
+  remove_client_ = {calls_,
+                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+                      service_.RequestRemoveClient(context, request, writer, queue, queue, tag);
+                    },
+                    Guarded<RemoveClientCall>([this](auto* call) {
+                      Change(engine_, wire::Decode(call->request()), call);
+                    })};
+  ListClientsCall::Await(&list_clients_);
+  AddClientCall::Await(&add_client_);
+  SetClientCall::Await(&set_client_);
+  RotateClientCall::Await(&rotate_client_);
+  RevokeClientCall::Await(&revoke_client_);
+  RemoveClientCall::Await(&remove_client_);
+}
+
+void AdminService::ListClients(ListClientsCall* call) {
+  absl::StatusOr<ClientsQuery> query = wire::Decode(call->request());
+  if (!query.ok()) return call->Fail(query.status());
+  engine_->ListClients(*std::move(query), Encoding<v1::ListClientsResponse, ClientsPage>(call));
+}
+
+}  // namespace keypool::rpc

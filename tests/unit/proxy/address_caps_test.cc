@@ -1,0 +1,56 @@
+#include "proxy/address_caps.h"
+
+#include <gtest/gtest.h>
+
+#include <utility>
+#include <vector>
+
+namespace keypool::proxy {
+namespace {
+
+TEST(CountedAddress, SameMachineThenTheSame) {
+  EXPECT_EQ(CountedAddress("192.0.2.1"), CountedAddress("::ffff:192.0.2.1"));
+  EXPECT_EQ(CountedAddress("2001:db8:1:2::1"), CountedAddress("2001:db8:1:2:ffff::9"));
+}
+
+TEST(CountedAddress, OtherMachinesThenOthers) {
+  EXPECT_NE(CountedAddress("192.0.2.1"), CountedAddress("192.0.2.2"));
+  EXPECT_NE(CountedAddress("2001:db8:1:2::1"), CountedAddress("2001:db8:1:3::1"));
+  EXPECT_NE(CountedAddress("::1"), CountedAddress("127.0.0.1"));
+  EXPECT_NE(CountedAddress(""), CountedAddress("::"));
+}
+
+TEST(AddressCaps, AsManyAsAreAllowedThenTheNextHasNoPlace) {
+  AddressCaps caps(2);
+  const AddressCaps::Place first = caps.Take("192.0.2.1");
+  AddressCaps::Place second = caps.Take("192.0.2.1");
+  EXPECT_TRUE(first.taken());
+  EXPECT_TRUE(second.taken());
+  EXPECT_FALSE(caps.Take("192.0.2.1").taken());
+  EXPECT_TRUE(caps.Take("192.0.2.2").taken());
+  second = {};
+  EXPECT_TRUE(caps.Take("192.0.2.1").taken());
+}
+
+TEST(AddressCaps, PlaceIsMovedThenItIsGivenBackOnce) {
+  AddressCaps caps(1);
+  {
+    AddressCaps::Place first = caps.Take("::1");
+    const AddressCaps::Place second = std::move(first);
+    EXPECT_TRUE(second.taken());
+    EXPECT_FALSE(caps.Take("::1").taken());
+  }
+  EXPECT_TRUE(caps.Take("::1").taken());
+}
+
+TEST(AddressCaps, NoCapThenEveryoneHasAPlace) {
+  AddressCaps caps(0);
+  std::vector<AddressCaps::Place> places;
+  for (int i = 0; i < 1000; ++i) {
+    places.push_back(caps.Take("192.0.2.1"));
+    ASSERT_TRUE(places.back().taken());
+  }
+}
+
+}  // namespace
+}  // namespace keypool::proxy
