@@ -7,7 +7,8 @@
 #include <string_view>
 
 namespace keypool::proxy {
-// Ends the process when something is not as it must be, whatever the bytes are.
+// Ends the process when something is not as it must be, whatever the bytes are. Targets over keyd's
+// code define it too, as proxy::Fuzz.
 void Fuzz(std::string_view bytes);
 }  // namespace keypool::proxy
 
