@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/src.hpp>
 #include <string>
+#include <utility>
 
 #include "proxy/answer_facts.h"
 #include "proxy/error_body.h"
@@ -39,10 +40,11 @@ ErrorAnswer Make(std::string_view bytes, std::size_t variant) {
   if (variant % 5 == 1) answer.retry_after = absl::InfiniteDuration();
   if (variant % 5 == 2) answer.retry_after = absl::Seconds(-5);
   if (variant % 2 == 1) {
-    answer.quota.emplace();
-    answer.quota->per_day = variant % 4 == 1;
-    answer.quota->model = bytes.substr(cut);
-    answer.quota->limit = static_cast<std::int64_t>(variant);  // odd, so never 0
+    ErrorAnswer::Quota quota;
+    quota.per_day = variant % 4 == 1;
+    quota.model = bytes.substr(cut);
+    quota.limit = static_cast<std::int64_t>(variant);  // odd, so never 0
+    answer.quota = std::move(quota);
   }
   return answer;
 }

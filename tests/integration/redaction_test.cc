@@ -159,12 +159,13 @@ TEST_F(Redaction, EventsOfAStreamAreMaskedOneByOne) {
 TEST_F(Redaction, ChunksThatEndInsideOfTheKeyAreMaskedToo) {
   const std::string key = Canary();
   for (std::size_t at = 1; at < key.size(); at += 6) {
-    WillSay(Chunked("HTTP/1.1 200 OK\r\n", {"a" + key.substr(0, at), key.substr(at) + "b"}));
+    WillSay(Chunked("HTTP/1.1 200 OK\r\nConnection: close\r\n",
+                    {"a" + key.substr(0, at), key.substr(at) + "b"}));
     EXPECT_THAT(AllBytes(), HasSubstr("\r\n\r\n"));
   }
   std::vector<std::string> bytes;
   for (const char c : "x" + key + "y" + key) bytes.emplace_back(1, c);
-  WillSay(Chunked("HTTP/1.1 200 OK\r\n", bytes));
+  WillSay(Chunked("HTTP/1.1 200 OK\r\nConnection: close\r\n", bytes));
   const Answer answer = Fetch(cluster_->proxy_port(), GenerateContent());
   EXPECT_TRUE(answer.complete);
   EXPECT_EQ(answer.body, "x" + Stars() + "y" + Stars());
