@@ -24,6 +24,21 @@ namespace {
 
 constexpr std::uintmax_t kFileBytesMax = 4 * 1024 * 1024;
 
+// toml++ 3.3, asked whether a character of U+FB26 to U+FEFE is white space, runs off the end of its
+// table. Nothing where one of them stands is given to it. The line, from 1; 0: there is none.
+std::size_t LineThatCannotBeRead(std::string_view text) {
+  constexpr char kLead = '\xEF';
+  constexpr std::string_view kFirst = "\xEF\xAC\xA6", kLast = "\xEF\xBB\xBE";
+  for (std::size_t at = text.find(kLead); at < text.size(); at = text.find(kLead, at + 1)) {
+    const std::string_view character = text.substr(at, kFirst.size());
+    if (character >= kFirst && character <= kLast) {
+      return 1 + static_cast<std::size_t>(std::count(
+                     text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+    }
+  }
+  return 0;
+}
+
 bool IsName(std::string_view name, std::size_t bytes_max) {
   const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7F; };
   return !name.empty() && name.size() <= bytes_max &&
@@ -198,6 +213,12 @@ policy::LimitRules Reader::Read(const toml::table& root) {
 }  // namespace
 
 absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::string_view name) {
+  if (const std::size_t line = LineThatCannotBeRead(text); line != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(name), ":", line,
+                     ": characters of U+FB26 to U+FEFE, Arabic presentation forms and others, "
+                     "cannot be read here: write them in their plain form, or leave them out"));
+  }
   const toml::parse_result parsed = toml::parse(text);
   Reader reader(name);
   policy::LimitRules rules;

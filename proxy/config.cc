@@ -154,6 +154,10 @@ void DeclareServing(Settings* settings, ProxyConfig* config) {
       "MAX_CONNECTIONS_PER_ADDRESS", &config->max_connections_per_address, {0, 1'000'000},
       "Connections of one client address at a time (of IPv6, of one /64 network); more "
       "get 503. Those of TRUSTED_PROXIES are not counted; 0 is no limit.");
+  settings->AddInt("MAX_CONNECTIONS_PER_CLIENT", &config->max_connections_per_client,
+                   {0, 1'000'000},
+                   "Connections of one client, known by its token, at a time; what comes on more "
+                   "gets 429. 0 is no limit.");
   settings->AddInt("MAX_BODY_BYTES", &config->max_body_bytes, {1024, std::int64_t{16} << 30},
                    "Largest request body; uploads, which stream through, have no limit.");
   settings->AddText("SPOOL_DIR", &config->spool_dir,

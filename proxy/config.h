@@ -37,6 +37,7 @@ struct ProxyConfig {
   std::int64_t threads = 0;  // 0: one per core
   std::int64_t max_connections = 10'000;
   std::int64_t max_connections_per_address = 0;  // 0: as many as there are
+  std::int64_t max_connections_per_client = 0;   // 0: as many as there are
   ClientPatience patience;
   std::int64_t max_body_bytes = 100 * 1024 * 1024;
   absl::Duration upstream_timeout = absl::Seconds(600);

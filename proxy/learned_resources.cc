@@ -120,7 +120,10 @@ void LearnedScan::Finder::Add(Found one) {
   if (same != found.end()) {
     if (one.until) same->until = one.until;
   } else if (found.size() < kResourcesMax) {
+    // A tuned model is told of first by the operation that makes it.
+    std::string subject = SubjectOfOperation(one.name);
     found.push_back(std::move(one));
+    Add({std::move(subject), std::nullopt});
   }
 }
 

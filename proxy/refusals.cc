@@ -174,6 +174,15 @@ ErrorAnswer ForCrowdedAddress(std::int64_t connections_max) {
   return answer;
 }
 
+ErrorAnswer ForCrowdedClient(std::int64_t connections_max) {
+  ErrorAnswer answer =
+      Make(429, absl::StrCat("This client has ", connections_max,
+                             " connections already, as many as the "
+                             "proxy allows (MAX_CONNECTIONS_PER_CLIENT). Use them again."));
+  answer.retry_after = absl::Seconds(1);
+  return answer;
+}
+
 ErrorAnswer ForNoDescriptors() {
   ErrorAnswer answer =
       Make(503, "The proxy has as many files and sockets open as it may; try again.");

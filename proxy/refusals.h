@@ -41,6 +41,8 @@ ErrorAnswer ForForeignPage(std::string_view origin);
 ErrorAnswer ForPlainHttp();
 // The address has as many connections as it may have.
 ErrorAnswer ForCrowdedAddress(std::int64_t connections_max);
+// So has the client, on other connections than the one that it asks on.
+ErrorAnswer ForCrowdedClient(std::int64_t connections_max);
 // The process may open no more files and sockets.
 ErrorAnswer ForNoDescriptors();
 // The body could not be taken.

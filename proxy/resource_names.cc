@@ -193,6 +193,12 @@ std::string ResourceNamed(std::string_view full_name) {
   return Join(collection->name, Take(&rest, '/'));
 }
 
+std::string SubjectOfOperation(std::string_view name) {
+  if (!IsOperation(name)) return {};
+  const Collection* const collection = Find(Take(&name, '/'));
+  return collection == nullptr ? std::string() : Join(collection->name, Take(&name, '/'));
+}
+
 std::string ResourceOf(std::string_view collection, std::string_view name_or_id) {
   if (name_or_id.find('/') != std::string_view::npos) {
     return name_or_id.starts_with(collection) ? ResourceNamed(name_or_id) : std::string();

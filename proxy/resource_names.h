@@ -55,6 +55,9 @@ ResourcePlan ResourcesInUpload(std::string_view rest, std::string_view query);
 // Of a full name, in any of the forms that Google writes; empty when it is of no collection known
 // to live in a project.
 std::string ResourceNamed(std::string_view full_name);
+// What an operation works on, when that lives in a project too: the tuned model or the store in
+// front of "/operations/". Empty: nothing does, or `name` is of no operation.
+std::string SubjectOfOperation(std::string_view name);
 // Of a name that may leave its collection out: "files/abc" and "abc" are both "files/abc".
 std::string ResourceOf(std::string_view collection, std::string_view name_or_id);
 

@@ -122,7 +122,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(const ProxyConfig& config,
   }
   server->common_.reset(new Worker::Common{config, clock, *server->keyd_,
                                            server->certificates_.get(),
-                                           AddressCaps(config.max_connections_per_address)});
+                                           ConnectionCaps(config.max_connections_per_address),
+                                           ConnectionCaps(config.max_connections_per_client)});
   std::vector<std::vector<Worker::Listener>> threads(static_cast<std::size_t>(config.threads));
   absl::Status status = server->ListenOnAll(&threads);
   for (const std::vector<Worker::Listener>& listeners : threads) {

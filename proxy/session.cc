@@ -94,6 +94,11 @@ Task<Session::After> Session::ServeRequest() {
     } else if (const CrossOrigin from = ReadCrossOrigin(request.head); !from.origin.empty()) {
       end = co_await JudgeOrigin(request, from);
     }
+    if (!end.has_value() && !TakeClientPlace(request.plan)) {
+      request.keep_alive = false;
+      const ErrorAnswer error = ForCrowdedClient(services_.config.max_connections_per_client);
+      end = co_await Refuse(request, error, "max_connections_per_client");
+    }
     const bool keeps = request.plan.body == BodyPlan::kKeep || request.body_taken;
     if (!end.has_value() && keeps) end = co_await KeepBody(request);
     if (!end.has_value() && !request.plan.pooled_collection.empty()) {
@@ -192,6 +197,18 @@ Task<Session::End> Session::JudgeOrigin(Request& request, const CrossOrigin& fro
   if (interrupt != Interrupt::kNone) co_return Left(request, "client_gone");
   request.outcome = "preflight";
   co_return to.keep_alive ? After::kKeepAlive : After::kLinger;
+}
+
+bool Session::TakeClientPlace(const Plan& plan) {
+  if (services_.config.max_connections_per_client == 0 || plan.client_token == nullptr) return true;
+  const std::optional<TokenDigest> digest = DigestOfClientToken(*plan.client_token);
+  if (!digest) return true;  // keyd refuses it
+  std::string id(reinterpret_cast<const char*>(digest->data()), digest->size());
+  if (client_place_.taken() && id == client_id_) return true;
+  client_place_ = {};
+  client_place_ = services_.clients.Take(id);
+  client_id_ = std::move(id);
+  return client_place_.taken();
 }
 
 Task<Session::End> Session::KeepBody(Request& request) {

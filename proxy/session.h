@@ -17,6 +17,7 @@
 #include "proxy/buffer_pool.h"
 #include "proxy/client_connection.h"
 #include "proxy/config.h"
+#include "proxy/connection_caps.h"
 #include "proxy/cors.h"
 #include "proxy/exchange.h"
 #include "proxy/headers.h"
@@ -45,6 +46,7 @@ struct Services {
   UpstreamPool& upstream;
   LeaseClient& leases;
   AdminHttp& admin;
+  ConnectionCaps& clients;
   RetryBudget retries = {};
   bool stopping = false;  // no new requests; answers end their connection
 };
@@ -84,6 +86,8 @@ class Session {
   Task<End> ReadHead(Request& request);
   Task<After> ServeOwnPage(Request& request);
   Task<End> JudgeOrigin(Request& request, const CrossOrigin& from);
+  // Counts the connection as the client's. False: it has as many as it may have.
+  bool TakeClientPlace(const Plan& plan);
   Task<End> KeepBody(Request& request);
   Task<End> AcquireLease(Request& request);
   Task<End> Forward(Request& request);
@@ -156,6 +160,8 @@ class Session {
   Services& services_;
   ClientConnection client_;
   const std::string client_address_;  // without the port
+  std::string client_id_;  // whose token was shown last on this connection; empty: nobody's
+  ConnectionCaps::Place client_place_;
   Task<void> running_;
 };
 

@@ -87,8 +87,8 @@ Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
           std::make_unique<LeaseClient>(common.config.Keyd(), common.poller, *io_, common.clock)),
       upstream_(*io_, *events_, common.config.origin, tls_.get(), common.clock),
       admin_(common.keyd, *io_),
-      services_{common.config, common.clock, *events_, wheel_,
-                buffers_,      upstream_,    *leases_, admin_},
+      services_{common.config, common.clock, *events_, wheel_,        buffers_,
+                upstream_,     *leases_,     admin_,   common.clients},
       ticker_(*io_) {
   for (const Listener& listener : listeners) {
     listening_.push_back(std::make_unique<Listening>(*io_, listener));
@@ -164,9 +164,9 @@ bool Worker::AcceptOne(Listening& listening) {
   }
   pause_told_ = false;
   std::string client_address = AddressText(address);
-  AddressCaps::Place place;
+  ConnectionCaps::Place place;
   if (!common_.config.trusted.Has(client_address)) {
-    place = common_.addresses.Take(client_address);
+    place = common_.addresses.Take(CountedAddress(client_address));
     if (!place.taken()) {
       const ErrorAnswer error = ForCrowdedAddress(common_.config.max_connections_per_address);
       // To who expects TLS nothing can be said.

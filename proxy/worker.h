@@ -16,11 +16,11 @@
 #include "keyd/base/clock.h"
 #include "keyd/client/admin_client.h"
 #include "keyd/client/lease_session.h"
-#include "proxy/address_caps.h"
 #include "proxy/admin_http.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/certificates.h"
 #include "proxy/config.h"
+#include "proxy/connection_caps.h"
 #include "proxy/doorman.h"
 #include "proxy/key_validator.h"
 #include "proxy/lease_client.h"
@@ -41,7 +41,8 @@ class Worker {
     const Clock& clock;
     client::AdminClient& keyd;
     const Certificates* certificates;  // null: no HTTPS
-    AddressCaps addresses;
+    ConnectionCaps addresses;
+    ConnectionCaps clients;
     std::atomic<std::int64_t> connections{0};  // clients of all threads
     std::atomic<bool> validates{false};        // one of the threads checks keys
     // Behind the leases of all threads.
@@ -109,7 +110,7 @@ class Worker {
   std::int64_t refused_since_ = 0;  // it was told
   struct Guest {
     std::unique_ptr<Session> session;
-    AddressCaps::Place place;
+    ConnectionCaps::Place place;
   };
   absl::flat_hash_map<Session*, Guest> sessions_;
   std::vector<std::unique_ptr<Session>> retired_;  // have ended, and wait to be destroyed

@@ -94,6 +94,10 @@ std::optional<TokenDigest> DigestOfClientToken(std::string_view text) {
   return digest;
 }
 
+std::optional<TokenDigest> DigestOfClientToken(const Secret& text) {
+  return DigestOfClientToken(text.Reveal());
+}
+
 TokenDigest DigestOf(const Secret& token) {
   return DigestOfClientToken(token.Reveal()).value_or(TokenDigest{});
 }

@@ -29,6 +29,7 @@ bool LooksLikeClientToken(std::string_view text);
 
 // Nothing: it is no token, or was mistyped. Thread-safe.
 std::optional<TokenDigest> DigestOfClientToken(std::string_view text);
+std::optional<TokenDigest> DigestOfClientToken(const Secret& text);
 // Of one that MakeClientToken has made.
 TokenDigest DigestOf(const Secret& token);
 

@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/ascii.h"
@@ -149,6 +151,39 @@ TEST_F(Clients, RevocationHoldsAtOnceAtEveryProxy) {
   EXPECT_EQ(StatusAs(a), 401);
 }
 
+TEST_F(Clients, RevocationHoldsAtOnceUnderLoadToo) {
+  Start({.proxies = 2});
+  const std::string a = AddClient("team-a");
+  const std::string b = AddClient("team-b");
+  std::atomic<bool> revoked = false, stop = false;
+  std::atomic<int> served_a = 0, served_after = 0, refused_b = 0, asked_after = 0;
+  std::vector<std::thread> load;
+  for (int i = 0; i < 8; ++i) {
+    load.emplace_back([&, i] {
+      while (!stop) {
+        const bool after = revoked;
+        const bool served = StatusAs(i < 4 ? a : b, i % 2) == 200;
+        if (i >= 4) {
+          refused_b += !served;
+        } else if (after) {
+          ++asked_after;
+          served_after += served;
+        } else {
+          served_a += served;
+        }
+      }
+    });
+  }
+  EXPECT_TRUE(WaitUntil([&] { return served_a >= 40; }));
+  EXPECT_EQ(cluster_->Poolctl({"client", "revoke", "team-a"}).exit_code, 0);
+  revoked = true;
+  EXPECT_TRUE(WaitUntil([&] { return asked_after >= 40; }));
+  stop = true;
+  for (std::thread& thread : load) thread.join();
+  EXPECT_EQ(served_after, 0);
+  EXPECT_EQ(refused_b, 0);
+}
+
 TEST_F(Clients, ARotatedTokenIsGoodAsLongAsItOverlaps) {
   Start();
   const std::string first = AddClient("team-a");
@@ -247,6 +282,26 @@ TEST_F(Clients, OneThatIsOverItsOwnQuotaMayWaitForItToo) {
   const std::string token = AddClient("team-a", {"--rpm", "1"});
   EXPECT_EQ(StatusAs(token), 200);
   EXPECT_EQ(StatusAs(token), 429) << "a minute is longer than it may wait: told at once";
+}
+
+TEST_F(Clients, MoreConnectionsThanOneMayHaveAreRefusedThatOneAlone) {
+  Start({.proxy = {{"MAX_CONNECTIONS_PER_CLIENT", "1"}}});
+  const std::string a = AddClient("team-a");
+  const std::string b = AddClient("team-b");
+  RawConnection first(cluster_->proxy_port());
+  ASSERT_TRUE(first.Send(As(a)));
+  EXPECT_EQ(first.ReadAnswer("POST").status, 200);
+  RawConnection second(cluster_->proxy_port());
+  ASSERT_TRUE(second.Send(As(a)));
+  const Answer refused = second.ReadAnswer("POST");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_THAT(refused.body, HasSubstr("MAX_CONNECTIONS_PER_CLIENT"));
+  EXPECT_EQ(refused.Header("retry-after"), "1");
+  EXPECT_EQ(StatusAs(b), 200);
+  ASSERT_TRUE(first.Send(As(a)));
+  EXPECT_EQ(first.ReadAnswer("POST").status, 200) << "the one that it has goes on";
+  first.Close();
+  EXPECT_TRUE(WaitUntil([&] { return StatusAs(a) == 200; }));
 }
 
 }  // namespace

@@ -63,6 +63,9 @@ TEST(LearnedResources, OneThatWasMadeOrAskedForThenItIsKnownAsLongAsIsUsual) {
               ElementsAre(ResourceNote{"fileSearchStores/s", kResourceTimeMax}));
   EXPECT_THAT(ByName(R"({"name":"models/m/operations/o","done":false})"),
               ElementsAre(ResourceNote{"models/m/operations/o", absl::Hours(24 * 30)}));
+  EXPECT_THAT(ByName(R"({"name":"tunedModels/t/operations/o"})"),
+              ElementsAre(ResourceNote{"tunedModels/t/operations/o", absl::Hours(24 * 30)},
+                          ResourceNote{"tunedModels/t", absl::Hours(24 * 400)}));
   EXPECT_THAT(ByName(R"({"name":"cut-off-later/x","x":1)"), IsEmpty());
   EXPECT_THAT(ByName(R"({"name":"files/abc","x":1)"),
               ElementsAre(ResourceNote{"files/abc", absl::Hours(48)}));

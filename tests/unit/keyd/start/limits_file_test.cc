@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "cli/limits_toml.h"
 
 namespace keypool {
@@ -131,6 +132,17 @@ TEST(LimitsFile, BrokenTomlIsToldWithItsLine) {
 }
 
 // toml++ asserts that a key stands here: the text of an import must not end keyd.
+TEST(LimitsFile, CharactersThatTheParserCannotTellAreToldWithTheirLine) {
+  for (const char* bad : {"\xEF\xBB\x9D", "\xEF\xAC\xA6", "\xEF\xBB\xBE"}) {
+    const auto rules = ParseLimits(absl::StrCat("# one\n[", bad, "as_per = -2]\n"), "file");
+    EXPECT_THAT(std::string(rules.status().message()), HasSubstr("file:2: characters of U+FB26"));
+  }
+  for (const char* good : {"\xEF\xAC\xA5", "\xEF\xBB\xBF", "\xEF\xBC\x81"}) {
+    const auto rules = ParseLimits(absl::StrCat("# one ", good, "\n"), "file");
+    EXPECT_TRUE(rules.ok()) << rules.status();
+  }
+}
+
 TEST(LimitsFile, TableWithoutANameIsAMistake) {
   for (const char* text : {"[=]", "[[=]]", "[!x]", "[ {]", "[\n]", "a.=1", "a = {=1}", "[a.]"}) {
     EXPECT_THAT(Error(text), HasSubstr("file:1")) << text;

@@ -1,4 +1,4 @@
-#include "proxy/address_caps.h"
+#include "proxy/connection_caps.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -20,13 +20,13 @@ std::string CountedAddress(std::string_view address) {
   return "6:" + std::string(reinterpret_cast<const char*>(bytes.s6_addr), kNetworkBytes);
 }
 
-AddressCaps::Place AddressCaps::Take(std::string_view address) {
+ConnectionCaps::Place ConnectionCaps::Take(std::string owner) {
   Place place;
   place.taken_ = true;
   if (connections_max_ == 0) return place;
-  place.counted_ = CountedAddress(address);
+  place.owner_ = std::move(owner);
   MutexLock lock(&mutex_);
-  std::int64_t& connections = connections_[place.counted_];
+  std::int64_t& connections = connections_[place.owner_];
   if (connections == connections_max_) {
     place.taken_ = false;
     return place;
@@ -36,26 +36,26 @@ AddressCaps::Place AddressCaps::Take(std::string_view address) {
   return place;
 }
 
-AddressCaps::Place::Place(Place&& other) noexcept
+ConnectionCaps::Place::Place(Place&& other) noexcept
     : caps_(std::exchange(other.caps_, nullptr)),
-      counted_(std::move(other.counted_)),
+      owner_(std::move(other.owner_)),
       taken_(other.taken_) {}
 
-AddressCaps::Place& AddressCaps::Place::operator=(Place&& other) noexcept {
+ConnectionCaps::Place& ConnectionCaps::Place::operator=(Place&& other) noexcept {
   if (this != &other) {
     Leave();
     caps_ = std::exchange(other.caps_, nullptr);
-    counted_ = std::move(other.counted_);
+    owner_ = std::move(other.owner_);
     taken_ = other.taken_;
   }
   return *this;
 }
 
-void AddressCaps::Place::Leave() {
-  AddressCaps* const caps = std::exchange(caps_, nullptr);
+void ConnectionCaps::Place::Leave() {
+  ConnectionCaps* const caps = std::exchange(caps_, nullptr);
   if (caps == nullptr) return;
   MutexLock lock(&caps->mutex_);
-  const auto found = caps->connections_.find(counted_);
+  const auto found = caps->connections_.find(owner_);
   if (--found->second == 0) caps->connections_.erase(found);
 }
 

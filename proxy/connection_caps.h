@@ -1,4 +1,4 @@
-// How many connections one address may have at a time.
+// How many connections one address, or one client, may have at a time.
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,14 @@ namespace keypool::proxy {
 std::string CountedAddress(std::string_view address);
 
 // Thread-safe. Outlives its places.
-class AddressCaps {
+class ConnectionCaps {
  public:
   // `connections_max` 0: no cap, and nothing is counted.
-  explicit AddressCaps(std::int64_t connections_max) : connections_max_(connections_max) {}
-  AddressCaps(const AddressCaps&) = delete;
-  AddressCaps& operator=(const AddressCaps&) = delete;
+  explicit ConnectionCaps(std::int64_t connections_max) : connections_max_(connections_max) {}
+  ConnectionCaps(const ConnectionCaps&) = delete;
+  ConnectionCaps& operator=(const ConnectionCaps&) = delete;
 
-  // A connection's place among those of its address; given back when it is destroyed.
+  // A connection's place among those of the same owner; given back when it is destroyed.
   class Place {
    public:
     Place() = default;
@@ -31,18 +31,19 @@ class AddressCaps {
     Place& operator=(Place&& other) noexcept;
     ~Place() { Leave(); }
 
-    // False: the address had as many as it may have.
+    // False: the owner had as many as it may have.
     bool taken() const { return taken_; }
 
    private:
-    friend class AddressCaps;
+    friend class ConnectionCaps;
     void Leave();
 
-    AddressCaps* caps_ = nullptr;
-    std::string counted_;
+    ConnectionCaps* caps_ = nullptr;
+    std::string owner_;
     bool taken_ = false;
   };
-  Place Take(std::string_view address);
+  // `owner`: of an address, CountedAddress.
+  Place Take(std::string owner);
 
  private:
   const std::int64_t connections_max_;

@@ -1,4 +1,4 @@
-#include "proxy/address_caps.h"
+#include "proxy/connection_caps.h"
 
 #include <gtest/gtest.h>
 
@@ -20,10 +20,10 @@ TEST(CountedAddress, OtherMachinesThenOthers) {
   EXPECT_NE(CountedAddress(""), CountedAddress("::"));
 }
 
-TEST(AddressCaps, AsManyAsAreAllowedThenTheNextHasNoPlace) {
-  AddressCaps caps(2);
-  const AddressCaps::Place first = caps.Take("192.0.2.1");
-  AddressCaps::Place second = caps.Take("192.0.2.1");
+TEST(ConnectionCaps, AsManyAsAreAllowedThenTheNextHasNoPlace) {
+  ConnectionCaps caps(2);
+  const ConnectionCaps::Place first = caps.Take("192.0.2.1");
+  ConnectionCaps::Place second = caps.Take("192.0.2.1");
   EXPECT_TRUE(first.taken());
   EXPECT_TRUE(second.taken());
   EXPECT_FALSE(caps.Take("192.0.2.1").taken());
@@ -32,20 +32,20 @@ TEST(AddressCaps, AsManyAsAreAllowedThenTheNextHasNoPlace) {
   EXPECT_TRUE(caps.Take("192.0.2.1").taken());
 }
 
-TEST(AddressCaps, PlaceIsMovedThenItIsGivenBackOnce) {
-  AddressCaps caps(1);
+TEST(ConnectionCaps, PlaceIsMovedThenItIsGivenBackOnce) {
+  ConnectionCaps caps(1);
   {
-    AddressCaps::Place first = caps.Take("::1");
-    const AddressCaps::Place second = std::move(first);
+    ConnectionCaps::Place first = caps.Take("::1");
+    const ConnectionCaps::Place second = std::move(first);
     EXPECT_TRUE(second.taken());
     EXPECT_FALSE(caps.Take("::1").taken());
   }
   EXPECT_TRUE(caps.Take("::1").taken());
 }
 
-TEST(AddressCaps, NoCapThenEveryoneHasAPlace) {
-  AddressCaps caps(0);
-  std::vector<AddressCaps::Place> places;
+TEST(ConnectionCaps, NoCapThenEveryoneHasAPlace) {
+  ConnectionCaps caps(0);
+  std::vector<ConnectionCaps::Place> places;
   for (int i = 0; i < 1000; ++i) {
     places.push_back(caps.Take("192.0.2.1"));
     ASSERT_TRUE(places.back().taken());
