@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/assert.h"
@@ -26,6 +27,7 @@ absl::Status FileError(std::string_view what, const std::string& directory, int 
 }  // namespace
 
 Body::~Body() {
+  GiveMemoryBack();
   if (file_ >= 0) ::close(file_);
 }
 
@@ -44,7 +46,7 @@ absl::Status Body::Append(std::string_view piece) {
     return absl::OutOfRangeError(
         absl::StrCat("the body is larger than ", limits_.bytes_max, " bytes"));
   }
-  if (file_ < 0 && size_ + piece.size() <= limits_.memory_bytes_max) {
+  if (file_ < 0 && MayKeep(piece.size())) {
     memory_.append(piece);
     memory_view_ = memory_;
     size_ += piece.size();
@@ -56,10 +58,26 @@ absl::Status Body::Append(std::string_view piece) {
     if (!status.ok()) return status;
     memory_ = {};
     memory_view_ = {};
+    GiveMemoryBack();
   }
   absl::Status status = WriteFile(piece);
   if (status.ok()) size_ += piece.size();
   return status;
+}
+
+bool Body::MayKeep(std::size_t more) {
+  const std::size_t size = static_cast<std::size_t>(size_) + more;
+  if (size > limits_.memory_bytes_max) return false;
+  if (all_ == nullptr || size <= kFreeBytes + taken_) return true;
+  // Twice as much each time, as memory_ grows.
+  const std::size_t step = std::max(size - kFreeBytes - taken_, taken_);
+  if (!all_->Take(static_cast<std::int64_t>(step))) return false;
+  taken_ += step;
+  return true;
+}
+
+void Body::GiveMemoryBack() {
+  if (taken_ != 0) all_->Give(static_cast<std::int64_t>(std::exchange(taken_, 0)));
 }
 
 absl::Status Body::OpenFile() {

@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "proxy/body_memory.h"
 
 namespace keypool::proxy {
 
@@ -21,8 +22,11 @@ struct BodyLimits {
 // Used by one thread. File access blocks the thread, but is served from the page cache.
 class Body {
  public:
-  // `limits` must outlive the body.
-  explicit Body(const BodyLimits& limits) : limits_(limits) {}
+  // What a body may take without asking for memory of all.
+  static constexpr std::size_t kFreeBytes = 16 * 1024;
+  // Both must outlive the body. Without memory left in `all` it moves to a file early; null: there
+  // is always some.
+  explicit Body(const BodyLimits& limits, BodyMemory* all = nullptr) : limits_(limits), all_(all) {}
   Body(const Body&) = delete;
   Body& operator=(const Body&) = delete;
   ~Body();
@@ -44,10 +48,15 @@ class Body {
   absl::StatusOr<std::size_t> Read(std::uint64_t offset, char* to, std::size_t room) const;
 
  private:
+  // False: it is to go to a file.
+  bool MayKeep(std::size_t more);
+  void GiveMemoryBack();
   absl::Status OpenFile();
   absl::Status WriteFile(std::string_view piece);
 
   const BodyLimits& limits_;
+  BodyMemory* const all_;
+  std::size_t taken_ = 0;  // of all_
   std::string memory_;
   std::string_view memory_view_;
   std::uint64_t size_ = 0;

@@ -160,6 +160,10 @@ void DeclareServing(Settings* settings, ProxyConfig* config) {
                    "gets 429. 0 is no limit.");
   settings->AddInt("MAX_BODY_BYTES", &config->max_body_bytes, {1024, std::int64_t{16} << 30},
                    "Largest request body; uploads, which stream through, have no limit.");
+  settings->AddInt("MAX_BODY_MEMORY_BYTES", &config->max_body_memory_bytes,
+                   {0, std::int64_t{1} << 40},
+                   "Memory for all request bodies at a time, beside 16 KiB for each connection. "
+                   "When it is used up, bodies go to files in SPOOL_DIR.");
   settings->AddText("SPOOL_DIR", &config->spool_dir,
                     "Directory for request bodies over 1 MiB, in files without a name. Empty: "
                     "DATA_DIR when it can be written, else /tmp.",

@@ -40,6 +40,7 @@ struct ProxyConfig {
   std::int64_t max_connections_per_client = 0;   // 0: as many as there are
   ClientPatience patience;
   std::int64_t max_body_bytes = 100 * 1024 * 1024;
+  std::int64_t max_body_memory_bytes = 256 * 1024 * 1024;
   absl::Duration upstream_timeout = absl::Seconds(600);
   absl::Duration shutdown_grace = absl::Seconds(30);
   std::string upstream_ca_file;  // default: the machine's store

@@ -120,10 +120,10 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Open(const ProxyConfig& config,
     if (!certificates.ok()) return certificates.status();
     server->certificates_ = *std::move(certificates);
   }
-  server->common_.reset(new Worker::Common{config, clock, *server->keyd_,
-                                           server->certificates_.get(),
-                                           ConnectionCaps(config.max_connections_per_address),
-                                           ConnectionCaps(config.max_connections_per_client)});
+  server->common_.reset(new Worker::Common{
+      config, clock, *server->keyd_, server->certificates_.get(),
+      ConnectionCaps(config.max_connections_per_address),
+      ConnectionCaps(config.max_connections_per_client), BodyMemory(config.max_body_memory_bytes)});
   std::vector<std::vector<Worker::Listener>> threads(static_cast<std::size_t>(config.threads));
   absl::Status status = server->ListenOnAll(&threads);
   for (const std::vector<Worker::Listener>& listeners : threads) {

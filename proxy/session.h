@@ -14,6 +14,7 @@
 #include "keyd/base/clock.h"
 #include "proxy/admin_http.h"
 #include "proxy/answer_scan.h"
+#include "proxy/body_memory.h"
 #include "proxy/buffer_pool.h"
 #include "proxy/client_connection.h"
 #include "proxy/config.h"
@@ -47,6 +48,7 @@ struct Services {
   LeaseClient& leases;
   AdminHttp& admin;
   ConnectionCaps& clients;
+  BodyMemory& body_memory;
   RetryBudget retries = {};
   bool stopping = false;  // no new requests; answers end their connection
 };

@@ -26,7 +26,7 @@ namespace keypool::proxy {
 // The lease is declared last: it is settled first.
 struct Session::Request {
   explicit Request(const Services& services)
-      : started(services.clock.MonoNow()), body(services.config.body) {}
+      : started(services.clock.MonoNow()), body(services.config.body, &services.body_memory) {}
 
   MonoTime started;
   RequestHead head;

@@ -87,8 +87,8 @@ Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
           std::make_unique<LeaseClient>(common.config.Keyd(), common.poller, *io_, common.clock)),
       upstream_(*io_, *events_, common.config.origin, tls_.get(), common.clock),
       admin_(common.keyd, *io_),
-      services_{common.config, common.clock, *events_, wheel_,        buffers_,
-                upstream_,     *leases_,     admin_,   common.clients},
+      services_{common.config, common.clock, *events_, wheel_,         buffers_,
+                upstream_,     *leases_,     admin_,   common.clients, common.body_memory},
       ticker_(*io_) {
   for (const Listener& listener : listeners) {
     listening_.push_back(std::make_unique<Listening>(*io_, listener));

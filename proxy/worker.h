@@ -43,6 +43,7 @@ class Worker {
     const Certificates* certificates;  // null: no HTTPS
     ConnectionCaps addresses;
     ConnectionCaps clients;
+    BodyMemory body_memory;
     std::atomic<std::int64_t> connections{0};  // clients of all threads
     std::atomic<bool> validates{false};        // one of the threads checks keys
     // Behind the leases of all threads.

@@ -92,6 +92,37 @@ TEST(Body, OneByteTooManyIsOutOfRange) {
   EXPECT_EQ(body.size(), 10'000u);
 }
 
+TEST(Body, MemoryOfAllIsUsedUpThenItMovesToAFileEarlyAndGivesBackWhatItHad) {
+  BodyLimits limits = Limits();
+  limits.bytes_max = limits.memory_bytes_max = 1'000'000;
+  BodyMemory all(300'000);
+  const std::string piece = Pattern(100'000);
+  Body first(limits, &all);
+  ASSERT_TRUE(first.Append(piece).ok());
+  {
+    Body second(limits, &all);
+    ASSERT_TRUE(second.Append(piece).ok());
+    EXPECT_FALSE(second.Spooled());
+    ASSERT_TRUE(second.Append(piece).ok());
+    ASSERT_TRUE(second.Append(piece).ok());
+    EXPECT_TRUE(second.Spooled());
+    EXPECT_EQ(Replay(second, 4096), piece + piece + piece);
+    Body third(limits, &all);
+    ASSERT_TRUE(third.Append(piece).ok());
+    EXPECT_FALSE(third.Spooled()) << "what moved to a file has given back";
+  }
+  EXPECT_TRUE(all.Take(300'000 - (100'000 - 16 * 1024)));
+  EXPECT_FALSE(all.Take(1)) << "what has gone has given back, no more";
+}
+
+TEST(Body, MemoryOfAllIsUsedUpThenSmallOnesStayInMemory) {
+  const BodyLimits limits = Limits();
+  BodyMemory all(0);
+  Body body(limits, &all);
+  ASSERT_TRUE(body.Append(Pattern(1'000)).ok());
+  EXPECT_FALSE(body.Spooled());
+}
+
 TEST(Body, DirectoryThatIsNotThereIsNamed) {
   BodyLimits limits = Limits();
   limits.spool_dir = "/no/such/directory";
