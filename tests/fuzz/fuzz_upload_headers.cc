@@ -49,6 +49,7 @@ void CheckHead(const UrlRewrite& rewrite, const std::string& value) {
   ResponseHead head;
   std::size_t scanned = 0;
   if (ParseResponseHead(bytes, "POST", &scanned, &head).state != HeadState::kComplete) return;
+  if (head.framing != Framing::kSized) return;  // `value` has an empty line, which ends the head
   ClientHeadOptions options;
   options.body = {Framing::kSized, 0};
   options.upload_urls = &rewrite;
