@@ -16,27 +16,43 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "keyd/base/lease.h"
 #include "keyd/base/status.h"
+#include "keyd/wire/text.h"
 
 namespace keypool {
 namespace {
 
 constexpr std::uintmax_t kFileBytesMax = 4 * 1024 * 1024;
 
-// toml++ 3.3, asked whether a character of U+FB26 to U+FEFE is white space, runs off the end of its
-// table. Nothing where one of them stands is given to it. The line, from 1; 0: there is none.
-std::size_t LineThatCannotBeRead(std::string_view text) {
+// toml++ 3.3, asked whether a character of U+FB26 to U+FEFE is white space, or what it makes of
+// bytes that are no UTF-8, runs off the end of its table. No such text is given to it. Empty: this
+// line can be read.
+std::string_view WhatCannotBeRead(std::string_view line) {
   constexpr char kLead = '\xEF';
   constexpr std::string_view kFirst = "\xEF\xAC\xA6", kLast = "\xEF\xBB\xBE";
-  for (std::size_t at = text.find(kLead); at < text.size(); at = text.find(kLead, at + 1)) {
-    const std::string_view character = text.substr(at, kFirst.size());
+  if (!wire::IsUtf8(line)) return "is not UTF-8";
+  for (std::size_t at = line.find(kLead); at < line.size(); at = line.find(kLead, at + 1)) {
+    const std::string_view character = line.substr(at, kFirst.size());
     if (character >= kFirst && character <= kLast) {
-      return 1 + static_cast<std::size_t>(std::count(
-                     text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n'));
+      return "characters of U+FB26 to U+FEFE, Arabic presentation forms and others, cannot be read "
+             "here: write them in their plain form, or leave them out";
     }
   }
-  return 0;
+  return {};
+}
+
+absl::Status CheckReadable(std::string_view text, std::string_view name) {
+  int number = 0;
+  for (const absl::string_view line : absl::StrSplit(ToAbsl(text), '\n')) {
+    ++number;
+    const std::string_view problem = WhatCannotBeRead({line.data(), line.size()});
+    if (problem.empty()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(ToAbsl(name), ":", number, ": ", ToAbsl(problem)));
+  }
+  return absl::OkStatus();
 }
 
 bool IsName(std::string_view name, std::size_t bytes_max) {
@@ -213,12 +229,7 @@ policy::LimitRules Reader::Read(const toml::table& root) {
 }  // namespace
 
 absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::string_view name) {
-  if (const std::size_t line = LineThatCannotBeRead(text); line != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(name), ":", line,
-                     ": characters of U+FB26 to U+FEFE, Arabic presentation forms and others, "
-                     "cannot be read here: write them in their plain form, or leave them out"));
-  }
+  KP_RETURN_IF_ERROR(CheckReadable(text, name));
   const toml::parse_result parsed = toml::parse(text);
   Reader reader(name);
   policy::LimitRules rules;

@@ -137,6 +137,8 @@ TEST(LimitsFile, CharactersThatTheParserCannotTellAreToldWithTheirLine) {
     const auto rules = ParseLimits(absl::StrCat("# one\n[", bad, "as_per = -2]\n"), "file");
     EXPECT_THAT(std::string(rules.status().message()), HasSubstr("file:2: characters of U+FB26"));
   }
+  const auto bytes = ParseLimits("# one\n# \xFF\xFF\n", "file");
+  EXPECT_EQ(bytes.status().message(), "file:2: is not UTF-8");
   for (const char* good : {"\xEF\xAC\xA5", "\xEF\xBB\xBF", "\xEF\xBC\x81"}) {
     const auto rules = ParseLimits(absl::StrCat("# one ", good, "\n"), "file");
     EXPECT_TRUE(rules.ok()) << rules.status();
