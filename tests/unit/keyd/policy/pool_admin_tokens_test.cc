@@ -128,8 +128,11 @@ TEST_F(PoolAdminTokens, ChangesAreEventsAndAStoreThatContradictsItselfIsRefused)
   EXPECT_EQ(events[events.size() - 2].text, "admin token ops was added");
   Snapshot snapshot;
   snapshot.epoch = Epoch{99};
-  snapshot.admin_tokens = {{.name = "a", .tokens = {{.digest = Token(1)}}},
-                           {.name = "b", .tokens = {{.digest = Token(1)}}}};
+  for (const char* name : {"a", "b"}) {
+    AdminTokenRecord& record = snapshot.admin_tokens.emplace_back();
+    record.name = name;
+    record.tokens = {{.digest = Token(1), .made_at = wall}};
+  }
   const auto restored = Pool::Restore(config, std::move(snapshot), now(), &mutations);
   EXPECT_EQ(restored.status().code(), absl::StatusCode::kDataLoss);
 }
