@@ -15,8 +15,8 @@
 namespace keypool::proxy {
 
 // Any minute holds at most kGuessesMax of an address, but for those that are judged at the same
-// time. Addresses count as in connection_caps.h. Thread-safe; O(1); bounded: when there are too many
-// addresses, the one whose last guess is the oldest is forgotten.
+// time. Addresses count as in connection_caps.h. Thread-safe; O(1); bounded: when there are too
+// many addresses, the one whose last guess is the oldest is forgotten.
 class GuessLimit {
  public:
   static constexpr std::size_t kGuessesMax = 10;
