@@ -9,6 +9,7 @@
 #include "cli/json_values.h"
 #include "cli/status_command.h"
 #include "cli/text_table.h"
+#include "cli/token_output.h"
 #include "keyd/base/status.h"
 
 namespace keypool::cli {
@@ -38,19 +39,14 @@ json::object JsonOf(const ClientStatus& client) {
     o[boost::json::string_view(n.key.data(), n.key.size())] =
         number == kUnlimited ? json::value(nullptr) : json::value(number);
   }
-  json::array models, tokens;
+  json::array models;
   for (const std::string& model : client.terms.models) models.emplace_back(model);
-  for (const ClientTokenStatus& token : client.tokens) {
-    tokens.push_back(
-        json::object{{"made_at", Time(token.made_at)}, {"valid_until", Time(token.valid_until)}});
-  }
   o["models"] = std::move(models);
   o["weight"] = client.terms.weight;
   o["added_at"] = Time(client.added_at);
-  o["expires_at"] = client.terms.expires == absl::InfiniteFuture() ? json::value(nullptr)
-                                                                   : Time(client.terms.expires);
+  o["expires_at"] = EndJson(client.terms.expires);
   o["revoked_at"] = Time(client.revoked_at);
-  o["tokens"] = std::move(tokens);
+  o["tokens"] = TokensJson(client.tokens);
   o["used_this_minute"] = client.used_this_minute;
   o["used_today"] = client.used_today;
   o["input_tokens_today"] = client.tokens_today;
@@ -59,15 +55,6 @@ json::object JsonOf(const ClientStatus& client) {
 
 std::string Amount(std::int64_t used, std::int64_t limit) {
   return limit == kUnlimited ? absl::StrCat(used) : absl::StrCat(used, "/", limit);
-}
-
-std::string When(absl::Time time, absl::TimeZone zone) {
-  return absl::FormatTime("%Y-%m-%d %H:%M", time, zone);
-}
-
-std::string ExpiryText(const ClientStatus& client, absl::TimeZone zone) {
-  return client.terms.expires == absl::InfiniteFuture() ? "never"
-                                                        : When(client.terms.expires, zone);
 }
 
 std::string ModelsText(const ClientStatus& client) {
@@ -88,7 +75,7 @@ std::string Table(const std::vector<ClientStatus>& clients, bool colour, absl::T
                {Amount(c.used_today, c.terms.requests_per_day)},
                {Amount(c.tokens_today, c.terms.input_tokens_per_day)},
                {absl::StrCat(c.terms.weight)},
-               {ExpiryText(c, zone)},
+               {When(c.terms.expires, zone)},
                {ModelsText(c)}});
   }
   return absl::StrJoin(table.Lines(colour, 0), "\n") + "\n";
@@ -104,10 +91,10 @@ std::string Details(const ClientStatus& c, absl::TimeZone zone) {
   used("requests today", c.used_today, c.terms.requests_per_day);
   used("input tokens today", c.tokens_today, c.terms.input_tokens_per_day);
   absl::StrAppend(&out, "  models: ", ModelsText(c), "\n  weight: ", c.terms.weight,
-                  "\n  added: ", When(c.added_at, zone), "\n  expires: ", ExpiryText(c, zone),
-                  "\n");
+                  "\n  added: ", When(c.added_at, zone),
+                  "\n  expires: ", When(c.terms.expires, zone), "\n");
   if (c.revoked_at) absl::StrAppend(&out, "  revoked: ", When(*c.revoked_at, zone), "\n");
-  for (const ClientTokenStatus& token : c.tokens) {
+  for (const TokenStatus& token : c.tokens) {
     absl::StrAppend(&out, "  token of ", When(token.made_at, zone),
                     token.valid_until ? ", good until " + When(*token.valid_until, zone) : "",
                     "\n");
@@ -115,25 +102,14 @@ std::string Details(const ClientStatus& c, absl::TimeZone zone) {
   return out;
 }
 
-// The token alone, so that a script can take it; what to know about it goes elsewhere.
-ExitCode ShowToken(const Options& options, const absl::StatusOr<IssuedClient>& issued,
-                   Console& console) {
+ExitCode Show(const Options& options, const absl::StatusOr<IssuedClient>& issued,
+              Console& console) {
   if (!issued.ok()) return ReportError(issued.status(), console);
-  const std::string token(issued->token->Reveal());
-  if (options.json) {
-    console.Out(
-        json::serialize(json::object{{"client", JsonOf(issued->client)}, {"token", token}}) + "\n");
-    return kDone;
-  }
-  console.Out(token + "\n");
-  std::string line = absl::StrCat("poolctl: the token of ", Harmless(issued->client.name),
-                                  " is shown this once; use it in place of an API key");
-  if (issued->client.tokens.size() > 1) {
-    absl::StrAppend(&line, ". The one before stays good for ",
-                    absl::FormatDuration(options.overlap));
-  }
-  console.Err(line);
-  return kDone;
+  const ClientStatus& client = issued->client;
+  return ShowToken(options,
+                   {"client", JsonOf(client), client.name, issued->token, client.tokens.size() > 1,
+                    "use it in place of an API key"},
+                   console);
 }
 
 ExitCode Show(const Options& options, const absl::StatusOr<ClientStatus>& client, Console& console,
@@ -186,15 +162,15 @@ ExitCode RunClient(const Options& options, client::AdminClient& keyd, Console& c
   const ClientChange& terms = options.client_terms;
   switch (options.client_action) {
     case ClientAction::kAdd:
-      return ShowToken(options, Await<IssuedClient>([&](auto done) {
-                         keyd.AddClient({name, terms, {}}, std::move(done));
-                       }),
-                       console);
+      return Show(options, Await<IssuedClient>([&](auto done) {
+                    keyd.AddClient({name, terms, {}}, std::move(done));
+                  }),
+                  console);
     case ClientAction::kRotate:
-      return ShowToken(options, Await<IssuedClient>([&](auto done) {
-                         keyd.RotateClient({name, options.overlap, {}}, std::move(done));
-                       }),
-                       console);
+      return Show(options, Await<IssuedClient>([&](auto done) {
+                    keyd.RotateClient({name, options.overlap, {}}, std::move(done));
+                  }),
+                  console);
     case ClientAction::kList:
       return List(options, keyd, console, zone);
     case ClientAction::kShow:

@@ -1,7 +1,6 @@
 #include "cli/client_options.h"
 
 #include <algorithm>
-#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -10,8 +9,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "cli/token_options.h"
 #include "keyd/base/status.h"
 
 namespace keypool::cli {
@@ -61,37 +60,15 @@ const std::vector<Action>& Actions() {
   return actions;
 }
 
-absl::Status CheckFlags(const Action& action, const ClientTexts& texts) {
-  const std::pair<std::string_view, bool> given[] = {
-      {"rpm", !texts.rpm.empty()},         {"rpd", !texts.rpd.empty()},
-      {"tpd", !texts.tpd.empty()},         {"models", !texts.models.empty()},
-      {"expires", !texts.expires.empty()}, {"weight", !texts.weight.empty()},
-      {"overlap", !texts.overlap.empty()}};
-  std::vector<std::string> wrong;
-  for (const auto& [flag, is_given] : given) {
-    const auto& own = action.flags;
-    if (is_given && std::find(own.begin(), own.end(), flag) == own.end()) {
-      wrong.push_back(absl::StrCat("--", ToAbsl(flag)));
-    }
-  }
-  if (wrong.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(absl::StrJoin(wrong, ", "), ": client ",
-                                                 ToAbsl(action.name),
-                                                 " takes no such flag; see poolctl client --help"));
-}
-
-absl::Status CheckName(const Action& action, const std::string& name) {
-  if (action.action == ClientAction::kList) {
-    if (name.empty()) return absl::OkStatus();
-    return absl::InvalidArgumentError("NAME: client list takes none; client show shows one");
-  }
-  if (name.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "NAME is missing: which client is to be meant by client ", ToAbsl(action.name)));
-  }
-  if (IsClientName(name)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      "NAME: must be a letter, and up to 63 letters, digits and . _ - behind it");
+absl::Status CheckGiven(const Action& action, const ClientTexts& texts) {
+  return CheckFlags("client", action.name, action.flags,
+                    {{"rpm", !texts.rpm.empty()},
+                     {"rpd", !texts.rpd.empty()},
+                     {"tpd", !texts.tpd.empty()},
+                     {"models", !texts.models.empty()},
+                     {"expires", !texts.expires.empty()},
+                     {"weight", !texts.weight.empty()},
+                     {"overlap", !texts.overlap.empty()}});
 }
 
 absl::Status ReadNumbers(const ClientTexts& texts, ClientChange* terms) {
@@ -131,48 +108,6 @@ absl::Status ReadModels(const std::string& text, ClientChange* terms) {
   return absl::OkStatus();
 }
 
-// "30d", "12h", "45m", "10s".
-std::optional<absl::Duration> ReadTime(std::string_view text) {
-  if (text.size() < 2) return std::nullopt;
-  std::int64_t number = 0;
-  if (!absl::SimpleAtoi(ToAbsl(text.substr(0, text.size() - 1)), &number) || number < 0) {
-    return std::nullopt;
-  }
-  switch (text.back()) {
-    case 'd':
-      return absl::Hours(24) * number;
-    case 'h':
-      return absl::Hours(number);
-    case 'm':
-      return absl::Minutes(number);
-    case 's':
-      return absl::Seconds(number);
-    default:
-      return std::nullopt;
-  }
-}
-
-absl::Status ReadTimes(const ClientTexts& texts, Options* o) {
-  if (texts.expires == "never") {
-    o->client_terms.expires_in = absl::InfiniteDuration();
-  } else if (!texts.expires.empty()) {
-    const std::optional<absl::Duration> time = ReadTime(texts.expires);
-    if (!time || *time < absl::Seconds(1) || *time > kClientExpiryMax) {
-      return absl::InvalidArgumentError(
-          "--expires: must be a time from now on like 30d, 12h, 45m or 10s, at most 3650d, or "
-          "never");
-    }
-    o->client_terms.expires_in = time;
-  }
-  if (texts.overlap.empty()) return absl::OkStatus();
-  const std::optional<absl::Duration> time = ReadTime(texts.overlap);
-  if (!time || *time > kTokenOverlapMax) {
-    return absl::InvalidArgumentError("--overlap: must be a time like 24h, 7d or 0s, at most 90d");
-  }
-  o->overlap = *time;
-  return absl::OkStatus();
-}
-
 absl::Status Read(const ClientTexts& texts, Options* o) {
   const auto action = std::find_if(Actions().begin(), Actions().end(),
                                    [&](const Action& known) { return texts.action == known.name; });
@@ -182,11 +117,12 @@ absl::Status Read(const ClientTexts& texts, Options* o) {
   }
   o->client_action = action->action;
   o->client_name = texts.name;
-  KP_RETURN_IF_ERROR(CheckFlags(*action, texts));
-  KP_RETURN_IF_ERROR(CheckName(*action, texts.name));
+  KP_RETURN_IF_ERROR(CheckGiven(*action, texts));
+  KP_RETURN_IF_ERROR(CheckOwnerName("client", action->name, "client", texts.name));
   KP_RETURN_IF_ERROR(ReadNumbers(texts, &o->client_terms));
   KP_RETURN_IF_ERROR(ReadModels(texts.models, &o->client_terms));
-  KP_RETURN_IF_ERROR(ReadTimes(texts, o));
+  KP_RETURN_IF_ERROR(ReadExpires(texts.expires, &o->client_terms.expires_in));
+  KP_RETURN_IF_ERROR(ReadOverlap(texts.overlap, &o->overlap));
   if (action->action != ClientAction::kLimits || !(o->client_terms == ClientChange())) {
     return absl::OkStatus();
   }

@@ -26,10 +26,12 @@ enum class Command {
   kEvents,
   kLimits,
   kRotateMasterKey,
-  kClient
+  kClient,
+  kAdminToken
 };
 enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
 enum class ClientAction { kAdd, kList, kShow, kLimits, kRotate, kRevoke, kRemove };
+enum class AdminTokenAction { kAdd, kList, kRotate, kRevoke };
 
 struct Options {
   Command command = Command::kStatus;
@@ -38,7 +40,7 @@ struct Options {
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it; always there for explain
-  bool json = false;         // status, usage, explain, events, limits list, client
+  bool json = false;         // status, usage, explain, events, limits list, client, admin-token
   bool watch = false;        // status
   std::string project;       // add; explain: only its keys
   std::string file;          // add, limits import: "-" or a path; add: empty when not said
@@ -64,7 +66,12 @@ struct Options {
   ClientAction client_action = ClientAction::kList;
   std::string client_name;                 // of every action but list
   ClientChange client_terms;               // add, limits
-  absl::Duration overlap = kTokenOverlap;  // rotate
+  absl::Duration overlap = kTokenOverlap;  // rotate; of admin-token too
+
+  // --- admin-token
+  AdminTokenAction admin_token_action = AdminTokenAction::kList;
+  std::string admin_token_name;                          // of every action but list
+  std::optional<absl::Duration> admin_token_expires_in;  // add, rotate
 };
 
 // Fills `*options` when the result says kRun.

@@ -10,6 +10,7 @@
 #include "keyd/base/state_dir.h"
 #include "keyd/base/status.h"
 #include "keyd/limits_file.h"
+#include "keyd/rpc/socket_path.h"
 #include "keyd/wire/unix_address.h"
 
 namespace keypool {
@@ -45,6 +46,10 @@ void DeclareChecks(Config* config, Settings* settings) {
     return Annotate(wire::ParseUnixAddress(ListenAddress(*config)).status(), "KEYD_LISTEN");
   });
   settings->AddCheck([config] {
+    if (config->socket_group.empty()) return absl::OkStatus();
+    return rpc::FindSocketGroup(config->socket_group).status();
+  });
+  settings->AddCheck([config] {
     const rpc::TlsListenerOptions& tls = config->tls;
     if (tls.address.empty() ||
         !(tls.certificate_file.empty() || tls.key_file.empty() || tls.client_ca_file.empty())) {
@@ -69,6 +74,9 @@ void Declare(Config* config, const Settings::Environment& environment, Settings*
   settings->AddText("KEYD_LISTEN", &config->listen,
                     "Unix socket to listen on, such as unix:/run/keypool/keyd.sock. Empty: "
                     "keyd.sock in DATA_DIR.");
+  settings->AddText("KEYD_SOCKET_GROUP", &config->socket_group,
+                    "Group, by name or number, whose members may use the socket too, with all "
+                    "that its owner may. Empty: keyd's own user alone.");
   settings->AddText(
       "KEYD_TLS_LISTEN", &config->tls.address,
       "host:port for proxies and poolctl on other machines, over mutual TLS 1.3. Empty: "
@@ -133,6 +141,7 @@ log::Level LogLevel(const Config& config) {
 rpc::ServerOptions ServerOptions(const Config& config) {
   rpc::ServerOptions options;
   options.listen = ListenAddress(config);
+  options.socket_group = config.socket_group;
   options.send_by = config.send_by;
   options.tls = config.tls;
   options.lease_time_to_live = config.lease_time_to_live;

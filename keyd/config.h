@@ -17,7 +17,8 @@ namespace keypool {
 
 struct Config {
   std::string data_dir;
-  std::string listen;  // empty: keyd.sock in data_dir
+  std::string listen;        // empty: keyd.sock in data_dir
+  std::string socket_group;  // empty: the owner alone
   rpc::TlsListenerOptions tls;
   std::string store = "sqlite";
   std::string durability = "process";

@@ -7,6 +7,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/clock.h"
@@ -39,14 +40,23 @@ absl::StatusOr<ImportList> ReadKeys(const Config& config) {
   return list;
 }
 
+// Makes DATA_DIR. Answers the folders that were missing.
+absl::StatusOr<std::vector<std::string>> MakeDataDir(const Config& config) {
+  std::vector<std::string> made;
+  std::error_code error;
+  std::filesystem::path folder = config.data_dir;
+  while (!folder.empty() && !std::filesystem::exists(folder, error)) {
+    made.push_back(folder);
+    folder = folder.parent_path();
+  }
+  std::filesystem::create_directories(config.data_dir, error);
+  if (!error) return made;
+  return absl::FailedPreconditionError(
+      absl::StrCat("DATA_DIR: cannot make ", config.data_dir, ": ", error.message()));
+}
+
 absl::StatusOr<std::unique_ptr<store::Store>> OpenStore(const Config& config,
                                                         MasterKeys* master_keys) {
-  std::error_code error;
-  std::filesystem::create_directories(config.data_dir, error);
-  if (error) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("DATA_DIR: cannot make ", config.data_dir, ": ", error.message()));
-  }
   if (config.store == "memory") return std::make_unique<store::MemStore>();
   absl::StatusOr<std::unique_ptr<store::SqliteStore>> file =
       store::SqliteStore::Open(absl::StrCat(config.data_dir, "/keyd.db"),
@@ -82,6 +92,8 @@ void TellStart(const Config& config, const PoolSummary& summary) {
 // Returns after SIGTERM or SIGINT and a clean end. `stop_signals` are blocked in every thread.
 absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::Options& options,
                    ImportList keys, const sigset_t& stop_signals) {
+  absl::StatusOr<std::vector<std::string>> made_folders = MakeDataDir(config);
+  if (!made_folders.ok()) return made_folders.status();
   const absl::StatusOr<std::unique_ptr<store::Store>> store = OpenStore(config, master_keys);
   if (!store.ok()) return store.status();
   const auto engine = engine::Engine::Start(options, SystemClock(), **store);
@@ -94,6 +106,7 @@ absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::
   const absl::StatusOr<PoolSummary> summary = AskSummary(engine->get());
   if (!summary.ok()) return summary.status();
   rpc::ServerOptions server_options = ServerOptions(config);
+  server_options.made_folders = *std::move(made_folders);
   server_options.rotate_master_key = [&] { return master_keys->Rotate(store->get()); };
   const auto server = rpc::Server::Start(server_options, engine->get());
   if (!server.ok()) return server.status();

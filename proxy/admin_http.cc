@@ -1,7 +1,6 @@
 #include "proxy/admin_http.h"
 
 #include <algorithm>
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/post.hpp>
 #include <functional>
 #include <memory>
@@ -10,9 +9,9 @@
 #include <utility>
 #include <variant>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
+#include "proxy/admin_credential.h"
 #include "proxy/admin_json.h"
 #include "proxy/error_body.h"
 
@@ -26,11 +25,29 @@ Page Problem(int http_status, std::string_view message, std::string_view allow =
   return Page{http_status, BuildError(error, ErrorShape::kNative).body, allow};
 }
 
+Page TooManyGuesses(absl::Duration wait) {
+  ErrorAnswer error;
+  error.http_status = 429;
+  error.message = "This address has shown too many wrong admin tokens; wait before the next.";
+  error.retry_after = wait;
+  ErrorText text = BuildError(error, ErrorShape::kNative);
+  return Page{
+      429, std::move(text.body), {}, absl::StrCat("Retry-After: ", text.retry_after, "\r\n")};
+}
+
+Page NotAuthenticated(std::string_view message) {
+  Page page = Problem(401, message);
+  page.fields = "WWW-Authenticate: Bearer realm=\"key pool administration\"\r\n";
+  return page;
+}
+
 Page Problem(const absl::Status& status) {
   const std::string_view message = ToStd(status.message());
   switch (status.code()) {
     case absl::StatusCode::kInvalidArgument:
       return Problem(400, message);
+    case absl::StatusCode::kUnauthenticated:
+      return NotAuthenticated(message);
     case absl::StatusCode::kPermissionDenied:
       return Problem(403, message);
     case absl::StatusCode::kNotFound:
@@ -119,70 +136,73 @@ absl::StatusOr<StatusQuery> ParseQuery(std::string_view query) {
 
 }  // namespace
 
-bool IsFromThisMachine(const RequestHead& head) {
-  for (const Field& field : head.fields) {
-    const absl::string_view name = ToAbsl(field.name);
-    if (absl::EqualsIgnoreCase(name, "origin")) return false;
-    if (absl::EqualsIgnoreCase(name, "sec-fetch-site") && field.value != "none" &&
-        field.value != "same-origin") {
-      return false;
-    }
-  }
-  std::string_view host = head.host;
-  if (!host.empty() && host.front() == '[') {
-    host = host.substr(1, std::min(host.find(']'), host.size()) - 1);
-  } else {
-    host = host.substr(0, host.find(':'));
-  }
-  if (absl::EqualsIgnoreCase(ToAbsl(host), "localhost")) return true;
-  boost::system::error_code not_an_address;
-  const auto address = boost::asio::ip::make_address(std::string(host), not_an_address);
-  return !not_an_address && address.is_loopback();
-}
-
 struct AdminHttp::Call {
   std::string_view method, path, query, body;
+  client::AdminClient& keyd;  // for whoever has sent the request
 };
 
 Task<Page> AdminHttp::Serve(ClientConnection& client, const RequestHead& head,
-                            std::string_view body) {
-  Call call{head.method, PathOf(head.target), QueryOf(head.target), body};
-  if (call.method == "HEAD") call.method = "GET";  // the same, without its body
-  if (call.path == "/health") {
-    if (call.method != "GET") co_return Problem(405, "Use GET for this page.", "GET, HEAD");
+                            std::string_view body, std::string_view address) {
+  // The same for HEAD, without its body.
+  const std::string_view method = head.method == "HEAD" ? "GET" : head.method;
+  const std::string_view path = PathOf(head.target);
+  if (path == "/health") {
+    if (method != "GET") co_return Problem(405, "Use GET for this page.", "GET, HEAD");
     co_return co_await HealthPage(client);
   }
-  if (!IsFromThisMachine(head)) {
+  if (MayBeFromAnotherSite(head)) {
     co_return Problem(403,
-                      "The admin pages answer programs on this machine, not pages in a browser: "
-                      "use curl or poolctl, with localhost or 127.0.0.1 as the host.");
+                      "The admin pages answer programs, not pages in a browser: use curl or "
+                      "poolctl.");
   }
-  co_return co_await ServeAdmin(client, call);
+  const AdminCredential credential = FindAdminCredential(head);
+  if (credential.shown) {
+    const absl::Duration wait = guesses_.WaitOf(address, clock_.MonoNow());
+    if (wait > absl::ZeroDuration()) co_return TooManyGuesses(wait);
+  }
+  const std::unique_ptr<client::AdminClient> keyd = keyd_.ForHttp(credential.token);
+  const Call call = {method, path, QueryOf(head.target), body, *keyd};
+  const absl::Status admitted = co_await Admit(client, *keyd);
+  if (admitted.ok()) co_return co_await ServeAdmin(client, call);
+  if (absl::IsUnauthenticated(admitted) && credential.shown) {
+    guesses_.Count(address, clock_.MonoNow());
+  }
+  co_return Problem(admitted);
 }
 
-Task<Page> AdminHttp::ServeAdmin(ClientConnection& client, Call call) {
+// The least that an administrator may ask: so keyd judges before a page says anything.
+Task<absl::Status> AdminHttp::Admit(ClientConnection& client, client::AdminClient& keyd) {
+  const auto start = [&keyd](client::AdminClient::Done<PoolEvents> done) {
+    keyd.Events({.after = 0, .limit = 1}, std::move(done));
+  };
+  const absl::StatusOr<PoolEvents> answer =
+      co_await Ask<PoolEvents>(client, io_, kAnswerMax, start);
+  co_return answer.status();
+}
+
+Task<Page> AdminHttp::ServeAdmin(ClientConnection& client, const Call& call) {
   const auto key_status = Behind(call.path, "/admin/status/");
   const auto key = Behind(call.path, "/admin/keys/");
   const bool get = call.method == "GET";
   if (call.path == "/admin/status") {
     if (!get) co_return Problem(405, "Use GET for this page.", "GET, HEAD");
-    co_return co_await StatusPage(client, call.query);
+    co_return co_await StatusPage(client, call);
   }
   if (key_status.has_value()) {
     if (!get) co_return Problem(405, "Use GET for this page.", "GET, HEAD");
-    co_return co_await KeyPage(client, *key_status);
+    co_return co_await KeyPage(client, call, *key_status);
   }
   if (call.path == "/admin/reset") {
     if (call.method != "POST") co_return Problem(405, "Use POST for this page.", "POST");
-    co_return co_await ResetPage(client, call.body);
+    co_return co_await ResetPage(client, call);
   }
   if (call.path == "/admin/keys") {
     if (call.method != "POST") co_return Problem(405, "Use POST for this page.", "POST");
-    co_return co_await AddPage(client, call.body);
+    co_return co_await AddPage(client, call);
   }
   if (key.has_value()) {
     if (call.method != "DELETE") co_return Problem(405, "Use DELETE for this page.", "DELETE");
-    co_return co_await RemovePage(client, *key);
+    co_return co_await RemovePage(client, call, *key);
   }
   co_return Problem(404, "There is no such admin page.");
 }
@@ -199,11 +219,11 @@ Task<Page> AdminHttp::HealthPage(ClientConnection& client) {
   co_return Page{health.healthy ? 200 : 503, std::move(health.body), {}};
 }
 
-Task<Page> AdminHttp::StatusPage(ClientConnection& client, std::string_view query) {
-  const absl::StatusOr<StatusQuery> parsed = ParseQuery(query);
+Task<Page> AdminHttp::StatusPage(ClientConnection& client, const Call& call) {
+  const absl::StatusOr<StatusQuery> parsed = ParseQuery(call.query);
   if (!parsed.ok()) co_return Problem(parsed.status());
-  const auto start = [this, &parsed](client::AdminClient::Done<PoolStatus> done) {
-    keyd_.Status(*parsed, std::move(done));
+  const auto start = [&call, &parsed](client::AdminClient::Done<PoolStatus> done) {
+    call.keyd.Status(*parsed, std::move(done));
   };
   const absl::StatusOr<PoolStatus> status =
       co_await Ask<PoolStatus>(client, io_, kAnswerMax, start);
@@ -211,22 +231,22 @@ Task<Page> AdminHttp::StatusPage(ClientConnection& client, std::string_view quer
   co_return Page{200, StatusJson(*status), {}};
 }
 
-Task<Page> AdminHttp::KeyPage(ClientConnection& client, std::string_view id) {
+Task<Page> AdminHttp::KeyPage(ClientConnection& client, const Call& call, std::string_view id) {
   const std::optional<KeyId> key = ParseKeyId(id);
   if (!key.has_value()) co_return Problem(404, "There is no key with this id.");
-  const auto start = [this, key](client::AdminClient::Done<KeyStatus> done) {
-    keyd_.Key(*key, "", std::move(done));
+  const auto start = [&call, key](client::AdminClient::Done<KeyStatus> done) {
+    call.keyd.Key(*key, "", std::move(done));
   };
   const absl::StatusOr<KeyStatus> status = co_await Ask<KeyStatus>(client, io_, kAnswerMax, start);
   if (!status.ok()) co_return Problem(status.status());
   co_return Page{200, KeyJson(*status), {}};
 }
 
-Task<Page> AdminHttp::ResetPage(ClientConnection& client, std::string_view body) {
-  const absl::StatusOr<ResetCommand> command = ParseReset(body);
+Task<Page> AdminHttp::ResetPage(ClientConnection& client, const Call& call) {
+  const absl::StatusOr<ResetCommand> command = ParseReset(call.body);
   if (!command.ok()) co_return Problem(command.status());
-  const auto start = [this, &command](client::AdminClient::Done<std::int64_t> done) {
-    keyd_.Reset(*command, std::move(done));
+  const auto start = [&call, &command](client::AdminClient::Done<std::int64_t> done) {
+    call.keyd.Reset(*command, std::move(done));
   };
   const absl::StatusOr<std::int64_t> buckets =
       co_await Ask<std::int64_t>(client, io_, kAnswerMax, start);
@@ -234,23 +254,23 @@ Task<Page> AdminHttp::ResetPage(ClientConnection& client, std::string_view body)
   co_return Page{200, ResetJson(*buckets), {}};
 }
 
-Task<Page> AdminHttp::AddPage(ClientConnection& client, std::string_view body) {
-  const absl::StatusOr<AddKeyCommand> command = ParseAddKey(body);
+Task<Page> AdminHttp::AddPage(ClientConnection& client, const Call& call) {
+  const absl::StatusOr<AddKeyCommand> command = ParseAddKey(call.body);
   if (!command.ok()) co_return Problem(command.status());
-  const auto start = [this, &command](client::AdminClient::Done<KeyStatus> done) {
-    keyd_.AddKey(*command, std::move(done));
+  const auto start = [&call, &command](client::AdminClient::Done<KeyStatus> done) {
+    call.keyd.AddKey(*command, std::move(done));
   };
   const absl::StatusOr<KeyStatus> added = co_await Ask<KeyStatus>(client, io_, kAnswerMax, start);
   if (!added.ok()) co_return Problem(added.status());
   co_return Page{201, KeyJson(*added), {}};
 }
 
-Task<Page> AdminHttp::RemovePage(ClientConnection& client, std::string_view id) {
+Task<Page> AdminHttp::RemovePage(ClientConnection& client, const Call& call, std::string_view id) {
   const std::optional<KeyId> key = ParseKeyId(id);
   if (!key.has_value()) co_return Problem(404, "There is no key with this id.");
   using Done = std::function<void(absl::StatusOr<std::monostate>)>;
-  const auto start = [this, key](Done done) {
-    keyd_.RemoveKey(*key, [done = std::move(done)](absl::Status status) {
+  const auto start = [&call, key](Done done) {
+    call.keyd.RemoveKey(*key, [done = std::move(done)](absl::Status status) {
       done(status.ok() ? absl::StatusOr<std::monostate>(std::monostate()) : status);
     });
   };

@@ -105,12 +105,6 @@ std::string AddressUsed(const RequestHead& head, bool tls, bool trusts_peer) {
   return absl::StrCat(ToAbsl(scheme), "://", ToAbsl(authority));
 }
 
-bool IsLoopbackAddress(std::string_view address) {
-  constexpr std::string_view kMapped = "::ffff:";
-  if (address.starts_with(kMapped)) address.remove_prefix(kMapped.size());
-  return address == "::1" || address.starts_with("127.");
-}
-
 std::string_view AuthorityIn(std::string_view url) {
   const std::size_t scheme = url.find("://");
   // One in a query or a path is of another URL.

@@ -36,9 +36,6 @@ class TrustedPeers {
 // request names no host.
 std::string AddressUsed(const RequestHead& head, bool tls, bool trusts_peer);
 
-// True for an address of this machine itself, as text, without a port.
-bool IsLoopbackAddress(std::string_view address);
-
 // Of a URL without user information: what stands between "://" and its path.
 std::string_view AuthorityIn(std::string_view url);
 

@@ -152,10 +152,6 @@ ErrorAnswer ForTimeUsedUp(absl::Duration given) {
                                 "a key or for another try."));
 }
 
-ErrorAnswer ForAdminFromAfar() {
-  return Make(403, "The pages of /admin are for this machine alone; use poolctl.");
-}
-
 ErrorAnswer ForForeignPage(std::string_view origin) {
   return Make(403, absl::StrCat("Pages of ", ToAbsl(origin.substr(0, 256)),
                                 " may not use this proxy (CORS_ORIGINS of the proxy)."));

@@ -33,8 +33,6 @@ ErrorAnswer ForExchange(ExchangeEnd end, std::string_view problem, std::string_v
 ErrorAnswer ForKeyInAnswer();
 // What the client gives Google for the request (X-Server-Timeout) went by before it could be sent.
 ErrorAnswer ForTimeUsedUp(absl::Duration given);
-// A page of /admin was asked for from another machine.
-ErrorAnswer ForAdminFromAfar();
 // A page in a browser sent it that may not.
 ErrorAnswer ForForeignPage(std::string_view origin);
 // Plain HTTP came to the port that serves HTTPS.

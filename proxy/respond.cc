@@ -73,6 +73,7 @@ Task<Interrupt> RespondPage(ClientConnection& client, const Clock& clock, const 
                             AnswerTo to) {
   std::string more = "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n";
   if (!page.allow.empty()) absl::StrAppend(&more, "Allow: ", ToAbsl(page.allow), "\r\n");
+  more += page.fields;
   const Head head = {page.http_status, ReasonPhrase(page.http_status),
                      "application/json; charset=UTF-8", more};
   co_return co_await Send(client, clock, head, page.body, to);

@@ -27,11 +27,12 @@ Task<Interrupt> RespondError(ClientConnection& client, const Clock& clock, const
 // The whole of an answer that ends its connection, for a client that is not let in.
 std::string ErrorAtTheDoor(const Clock& clock, const ErrorAnswer& error);
 
-// A page of the proxy itself. `allow` is for 405.
+// A page of the proxy itself. `allow` is for 405; `fields` are more lines, complete.
 struct Page {
   int http_status = 200;
   std::string body;  // JSON
   std::string_view allow;
+  std::string fields = {};
 };
 Task<Interrupt> RespondPage(ClientConnection& client, const Clock& clock, const Page& page,
                             AnswerTo to);

@@ -168,12 +168,9 @@ Task<Session::After> Session::ServeOwnPage(Request& request) {
     co_return co_await Refuse(request, error, "bad_body");
   }
   request.body_taken = true;
-  // Others may reach this port, and whoever does can say anything of where it comes from.
-  if (request.plan.route == Route::kAdmin && !IsLoopbackAddress(client_address_)) {
-    co_return co_await Refuse(request, ForAdminFromAfar(), "admin_from_afar");
-  }
   client_.Watch();
-  const Page page = co_await services_.admin.Serve(client_, request.head, body.InMemory());
+  const Page page =
+      co_await services_.admin.Serve(client_, request.head, body.InMemory(), client_address_);
   const bool keep_alive = MayKeepAlive(request);
   const AnswerTo to = {ErrorShape::kNative, request.head.method == "HEAD", keep_alive};
   const Interrupt interrupt = co_await RespondPage(client_, services_.clock, page, to);

@@ -146,7 +146,7 @@ std::string ClientTokenIn(std::string_view query) {
     if (!token.empty() || !IsCredentialName(name)) return;
     std::string value;
     std::string_view rest = parameter.substr(std::min(name.size() + 1, parameter.size()));
-    while (value.size() <= kClientTokenBytes) {
+    while (value.size() <= kTokenBytes) {
       const int c = TakeDecoded(&rest);
       if (c == -1) break;
       value.push_back(static_cast<char>(c));

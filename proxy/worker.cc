@@ -86,7 +86,7 @@ Worker::Worker(Common& common, std::unique_ptr<asio::io_context> io,
       leases_(
           std::make_unique<LeaseClient>(common.config.Keyd(), common.poller, *io_, common.clock)),
       upstream_(*io_, *events_, common.config.origin, tls_.get(), common.clock),
-      admin_(common.keyd, *io_),
+      admin_(common.keyd, *io_, common.clock, common.guesses),
       services_{common.config, common.clock, *events_, wheel_,         buffers_,
                 upstream_,     *leases_,     admin_,   common.clients, common.body_memory},
       ticker_(*io_) {

@@ -22,6 +22,7 @@
 #include "proxy/config.h"
 #include "proxy/connection_caps.h"
 #include "proxy/doorman.h"
+#include "proxy/guess_limit.h"
 #include "proxy/key_validator.h"
 #include "proxy/lease_client.h"
 #include "proxy/session.h"
@@ -44,6 +45,7 @@ class Worker {
     ConnectionCaps addresses;
     ConnectionCaps clients;
     BodyMemory body_memory;
+    GuessLimit guesses = {};
     std::atomic<std::int64_t> connections{0};  // clients of all threads
     std::atomic<bool> validates{false};        // one of the threads checks keys
     // Behind the leases of all threads.

@@ -62,6 +62,8 @@ std::string_view NameOf(EventKind kind) {
       return "limits_changed";
     case EventKind::kClientsChanged:
       return "clients_changed";
+    case EventKind::kAdminTokensChanged:
+      return "admin_tokens_changed";
   }
   return "unknown";
 }

@@ -259,8 +259,9 @@ enum class EventKind {
   kReset,
   kLimitsChanged,
   kClientsChanged,
+  kAdminTokensChanged,
 };
-inline constexpr EventKind kEventKindLast = EventKind::kClientsChanged;
+inline constexpr EventKind kEventKindLast = EventKind::kAdminTokensChanged;
 // As it stands in JSON and in tables.
 std::string_view NameOf(EventKind kind);
 

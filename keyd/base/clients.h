@@ -21,9 +21,6 @@ inline constexpr std::size_t kClientsMax = 10'000;  // revoked ones included
 inline constexpr std::size_t kClientModelsMax = 32;
 inline constexpr std::size_t kClientModelBytesMax = 128;
 inline constexpr std::int64_t kClientWeightMax = 100;
-inline constexpr absl::Duration kClientExpiryMax = absl::Hours(24 * 3650);
-inline constexpr absl::Duration kTokenOverlap = absl::Hours(24);
-inline constexpr absl::Duration kTokenOverlapMax = absl::Hours(24 * 90);
 inline constexpr std::size_t kClientRowsMax = 1000;
 
 // True for a letter, and up to 63 letters, digits and . _ - behind it. So no name is an address,
@@ -111,17 +108,13 @@ inline constexpr ClientState kClientStateLast = ClientState::kRevoked;
 // As it stands in JSON and in tables.
 std::string_view NameOf(ClientState state);
 
-struct ClientTokenStatus {
-  absl::Time made_at;
-  std::optional<absl::Time> valid_until = std::nullopt;  // nothing: as long as the client
-};
 struct ClientStatus {
   std::string name;
   ClientState state = ClientState::kActive;
   ClientTerms terms;
   absl::Time added_at;
   std::optional<absl::Time> revoked_at = std::nullopt;
-  std::vector<ClientTokenStatus> tokens = {};  // those that are good, the newest first
+  std::vector<TokenStatus> tokens = {};  // those that are good, the newest first
   // Of metered requests.
   std::int64_t used_this_minute = 0;
   std::int64_t used_today = 0;

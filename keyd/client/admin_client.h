@@ -5,11 +5,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/base/admin_tokens.h"
 #include "keyd/base/clients.h"
 #include "keyd/client/keyd_address.h"
 
@@ -27,6 +29,11 @@ class AdminClient {
   static std::unique_ptr<AdminClient> Open(AdminClientOptions options);
   // Callbacks of calls under way run with CANCELLED before it returns.
   virtual ~AdminClient() = default;
+
+  // The same for somebody who came over HTTP: keyd answers UNAUTHENTICATED unless the admin token
+  // that was shown is good. `token`: nullptr for none. To be used while this one exists; its calls
+  // go on without it.
+  virtual std::unique_ptr<AdminClient> ForHttp(SecretPtr token) = 0;
 
   // The callbacks run once each, on a thread of gRPC's.
   template <class T>
@@ -53,6 +60,11 @@ class AdminClient {
   virtual void RevokeClient(RevokeClientCommand command, Done<ClientStatus> done) = 0;
   virtual void RemoveClient(RemoveClientCommand command, Done<ClientStatus> done) = 0;
   virtual void ListClients(ClientsQuery query, Done<ClientsPage> done) = 0;
+
+  virtual void AddAdminToken(AddAdminTokenCommand command, Done<IssuedAdminToken> done) = 0;
+  virtual void RotateAdminToken(RotateAdminTokenCommand command, Done<IssuedAdminToken> done) = 0;
+  virtual void RevokeAdminToken(RevokeAdminTokenCommand command, Done<AdminTokenStatus> done) = 0;
+  virtual void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) = 0;
 
   // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
   // OK) or the stream ends.

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "keyd/base/mutex.h"
@@ -69,11 +71,21 @@ class EngineImpl final : public Engine {
   void Reset(ResetCommand command, Done<std::int64_t> done) override {
     ApplyToPool<std::int64_t>(command, std::move(done));
   }
-  void Status(StatusQuery query, Done<PoolStatus> done) override;
-  void Key(KeyId id, std::string model, Done<KeyStatus> done) override;
-  void Usage(UsageQuery query, Done<UsagePage> done) override;
-  void Explain(ExplainQuery query, Done<Explanation> done) override;
-  void Events(EventsQuery query, Done<PoolEvents> done) override;
+  void Status(StatusQuery query, Done<PoolStatus> done) override {
+    AskPool(std::move(done), &policy::Pool::Status, std::move(query));
+  }
+  void Key(KeyId id, std::string model, Done<KeyStatus> done) override {
+    AskPool(std::move(done), &policy::Pool::Key, id, std::move(model));
+  }
+  void Usage(UsageQuery query, Done<UsagePage> done) override {
+    AskPool(std::move(done), &policy::Pool::Usage, std::move(query));
+  }
+  void Explain(ExplainQuery query, Done<Explanation> done) override {
+    AskPool(std::move(done), &policy::Pool::Explain, std::move(query));
+  }
+  void Events(EventsQuery query, Done<PoolEvents> done) override {
+    AskPool(std::move(done), &policy::Pool::Events, std::move(query));
+  }
   void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) override {
     ApplyToPool<ScopeLimits>(std::move(command), std::move(done));
   }
@@ -83,11 +95,24 @@ class EngineImpl final : public Engine {
   void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) override {
     ApplyToPool<ImportedLimits>(std::move(command), std::move(done));
   }
-  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override;
+  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override {
+    AskPool(std::move(done), &policy::Pool::ListLimits, std::move(query));
+  }
   void ChangeClient(ClientCommand command, Done<ClientStatus> done) override {
     ApplyToPool<ClientStatus>(std::move(command), std::move(done));
   }
-  void ListClients(ClientsQuery query, Done<ClientsPage> done) override;
+  void ListClients(ClientsQuery query, Done<ClientsPage> done) override {
+    AskPool(std::move(done), &policy::Pool::ListClients, std::move(query));
+  }
+  void ChangeAdminToken(AdminTokenCommand command, Done<AdminTokenStatus> done) override {
+    ApplyToPool<AdminTokenStatus>(std::move(command), std::move(done));
+  }
+  void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override {
+    AskPool(std::move(done), &policy::Pool::ListAdminTokens);
+  }
+  void NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) override {
+    AskPool(std::move(done), &policy::Pool::NameOfAdminToken, digest);
+  }
 
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
@@ -108,6 +133,20 @@ class EngineImpl final : public Engine {
       return pool.Apply(command, now, mutations);
     };
     EnqueueAdmin<T>(true, std::move(apply), std::move(done));
+  }
+
+  // A question: what a member function of the pool says to `about`, and now if it wants to know.
+  template <class T, class Ask, class... About>
+  void AskPool(Done<T> done, Ask ask, About... about) {
+    auto apply = [ask, ... about = std::move(about)](policy::Pool& pool, const Now& now,
+                                                     policy::Mutations*) -> absl::StatusOr<T> {
+      if constexpr (std::is_invocable_v<Ask, policy::Pool&, const About&..., const Now&>) {
+        return std::invoke(ask, pool, about..., now);
+      } else {
+        return std::invoke(ask, pool, about...);
+      }
+    };
+    EnqueueAdmin<T>(false, std::move(apply), std::move(done));
   }
 
   // --- On the engine's thread only.
@@ -206,56 +245,6 @@ void EngineImpl::EnableKey(EnableKeyCommand command, Done<KeyStatus> done) {
     return pool.Key(command.key, "", now);
   };
   EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
-}
-
-void EngineImpl::ListLimits(LimitsQuery query, Done<LimitsPage> done) {
-  auto apply = [query = std::move(query)](policy::Pool& pool, const Now&, policy::Mutations*) {
-    return pool.ListLimits(query);
-  };
-  EnqueueAdmin<LimitsPage>(false, std::move(apply), std::move(done));
-}
-
-void EngineImpl::ListClients(ClientsQuery query, Done<ClientsPage> done) {
-  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
-    return pool.ListClients(query, now);
-  };
-  EnqueueAdmin<ClientsPage>(false, std::move(apply), std::move(done));
-}
-
-void EngineImpl::Status(StatusQuery query, Done<PoolStatus> done) {
-  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
-    return pool.Status(query, now);
-  };
-  EnqueueAdmin<PoolStatus>(false, std::move(apply), std::move(done));
-}
-
-void EngineImpl::Key(KeyId id, std::string model, Done<KeyStatus> done) {
-  auto apply = [id, model = std::move(model)](policy::Pool& pool, const Now& now,
-                                              policy::Mutations*) {
-    return pool.Key(id, model, now);
-  };
-  EnqueueAdmin<KeyStatus>(false, std::move(apply), std::move(done));
-}
-
-void EngineImpl::Usage(UsageQuery query, Done<UsagePage> done) {
-  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
-    return pool.Usage(query, now);
-  };
-  EnqueueAdmin<UsagePage>(false, std::move(apply), std::move(done));
-}
-
-void EngineImpl::Explain(ExplainQuery query, Done<Explanation> done) {
-  auto apply = [query = std::move(query)](policy::Pool& pool, const Now& now, policy::Mutations*) {
-    return pool.Explain(query, now);
-  };
-  EnqueueAdmin<Explanation>(false, std::move(apply), std::move(done));
-}
-
-void EngineImpl::Events(EventsQuery query, Done<PoolEvents> done) {
-  auto apply = [query](policy::Pool& pool, const Now&, policy::Mutations*) {
-    return pool.Events(query);
-  };
-  EnqueueAdmin<PoolEvents>(false, std::move(apply), std::move(done));
 }
 
 void EngineImpl::Run() {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -95,6 +96,11 @@ class Engine {
 
   virtual void ChangeClient(ClientCommand command, Done<ClientStatus> done) = 0;
   virtual void ListClients(ClientsQuery query, Done<ClientsPage> done) = 0;
+
+  virtual void ChangeAdminToken(AdminTokenCommand command, Done<AdminTokenStatus> done) = 0;
+  virtual void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) = 0;
+  // Pool::NameOfAdminToken.
+  virtual void NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) = 0;
 
   // OK while it can grant; else why not: UNAVAILABLE, with the cause and the fix.
   virtual absl::Status Health() const = 0;

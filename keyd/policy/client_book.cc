@@ -31,24 +31,12 @@ Client* ClientBook::Insert(ClientRecord record, std::int64_t today) {
   Client* raw = client.get();
   by_name_.insert_or_assign(std::move(record.name), std::move(client));
   by_serial_.emplace(raw->serial, raw);
-  Index(raw);
+  by_token_.Add(raw->record.tokens, raw);
   return raw;
 }
 
-void ClientBook::Index(Client* client) {
-  for (const ClientToken& token : client->record.tokens) by_token_.emplace(token.digest, client);
-}
-
-void ClientBook::Unindex(const Client& client) {
-  for (const ClientToken& token : client.record.tokens) by_token_.erase(token.digest);
-}
-
 absl::Status ClientBook::Restore(ClientRecord record, std::int64_t today) {
-  bool twice = by_name_.find(record.name) != by_name_.end();
-  for (const ClientToken& token : record.tokens) {
-    twice = twice || by_token_.contains(token.digest);
-  }
-  if (twice) {
+  if (by_name_.find(record.name) != by_name_.end() || by_token_.HasAnyOf(record.tokens)) {
     return absl::DataLossError(
         absl::StrCat("the stored record of client ", record.name, " or its token is there twice"));
   }
@@ -62,16 +50,8 @@ void ClientBook::Restore(const ClientUseRecord& record, absl::Time record_day_en
 }
 
 Client* ClientBook::FindByToken(const TokenDigest& digest, absl::Time now) {
-  const auto found = by_token_.find(digest);
-  if (found == by_token_.end()) return nullptr;
-  Client* client = found->second;
-  if (client->record.terms.expires <= now) return nullptr;
-  for (const ClientToken& token : client->record.tokens) {
-    if (TokenDigestEqual()(token.digest, digest)) {
-      return token.valid_until > now ? client : nullptr;
-    }
-  }
-  return nullptr;
+  Client* client = by_token_.Find(digest, now);
+  return client != nullptr && client->record.terms.expires > now ? client : nullptr;
 }
 
 Client* ClientBook::FindBySerial(std::uint64_t serial) {
@@ -134,7 +114,7 @@ absl::StatusOr<ClientStatus> ClientBook::Add(const AddClientCommand& command, co
     // What it has used today stays used.
     client->record = record;
     client->quota.SetTerms(record.terms);
-    Index(client);
+    by_token_.Add(record.tokens, client);
   }
   mutations->push_back(std::move(record));
   return Describe(*client, m);
@@ -167,14 +147,9 @@ absl::StatusOr<ClientStatus> ClientBook::Rotate(const RotateClientCommand& comma
   const absl::StatusOr<Client*> found = InUse(command.name);
   if (!found.ok()) return found.status();
   Client& client = **found;
-  Unindex(client);
-  std::vector<ClientToken> tokens = {{.digest = command.token, .made_at = m.wall}};
-  if (!client.record.tokens.empty() && command.overlap > absl::ZeroDuration()) {
-    tokens.push_back(client.record.tokens.front());
-    tokens.back().valid_until = m.wall + command.overlap;
-  }
-  client.record.tokens = std::move(tokens);
-  Index(&client);
+  by_token_.Remove(client.record.tokens);
+  client.record.tokens = Rotated(client.record.tokens, command.token, command.overlap, m.wall);
+  by_token_.Add(client.record.tokens, &client);
   mutations->push_back(client.record);
   return Describe(client, m);
 }
@@ -184,7 +159,7 @@ absl::StatusOr<ClientStatus> ClientBook::Revoke(const RevokeClientCommand& comma
   const absl::StatusOr<Client*> found = InUse(command.name);
   if (!found.ok()) return found.status();
   Client& client = **found;
-  Unindex(client);
+  by_token_.Remove(client.record.tokens);
   client.record.tokens.clear();
   client.record.revoked_at = m.wall;
   mutations->push_back(client.record);
@@ -219,12 +194,7 @@ ClientStatus ClientBook::Describe(const Client& client, const Moment& m) {
   } else if (record.terms.expires <= m.wall) {
     status.state = ClientState::kExpired;
   }
-  for (const ClientToken& token : record.tokens) {
-    if (token.valid_until <= m.wall) continue;
-    ClientTokenStatus& said = status.tokens.emplace_back();
-    said.made_at = token.made_at;
-    if (token.valid_until != absl::InfiniteFuture()) said.valid_until = token.valid_until;
-  }
+  status.tokens = DescribeTokens(record.tokens, m.wall);
   status.used_this_minute = client.quota.UsedThisMinute(m);
   status.used_today = client.quota.UsedToday(m);
   status.tokens_today = client.quota.TokensToday(m);

@@ -16,6 +16,7 @@
 #include "keyd/base/clients.h"
 #include "keyd/policy/client_quota.h"
 #include "keyd/policy/moment.h"
+#include "keyd/policy/token_index.h"
 #include "keyd/policy/types.h"
 
 namespace keypool::policy {
@@ -70,14 +71,12 @@ class ClientBook {
   // Errors: NOT_FOUND, FAILED_PRECONDITION (revoked).
   absl::StatusOr<Client*> InUse(std::string_view name);
   Client* Insert(ClientRecord record, std::int64_t today);
-  void Index(Client* client);
-  void Unindex(const Client& client);
   static ClientStatus Describe(const Client& client, const Moment& m);
 
   const std::size_t max_;
   std::uint64_t last_serial_ = 0;
   ByName by_name_;
-  absl::flat_hash_map<TokenDigest, Client*, TokenDigestHash, TokenDigestEqual> by_token_;
+  TokenIndex<Client> by_token_;
   absl::flat_hash_map<std::uint64_t, Client*> by_serial_;
 };
 

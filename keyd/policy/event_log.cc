@@ -9,9 +9,14 @@ namespace {
 // Events that are looked at for the same as a new one.
 constexpr int kLookBack = 64;
 
+// Of those it is the text alone that says whom they are about.
+bool IsToldByText(EventKind kind) {
+  return kind == EventKind::kClientsChanged || kind == EventKind::kAdminTokensChanged;
+}
+
 bool SameSubject(const PoolEvent& a, const PoolEvent& b) {
   return a.kind == b.kind && a.key == b.key && a.project == b.project && a.model == b.model &&
-         a.row == b.row && (a.kind != EventKind::kClientsChanged || a.text == b.text);
+         a.row == b.row && (!IsToldByText(a.kind) || a.text == b.text);
 }
 
 }  // namespace

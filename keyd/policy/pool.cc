@@ -39,6 +39,7 @@ Pool::State::State(const PoolConfig& config_in, Epoch epoch_in, const Now& now)
       removed(config.removed_max),
       resources(config.resources_max),
       clients(config.clients_max),
+      admin_tokens(config.admin_tokens_max),
       models(config.models_max),
       leases({.time_to_live = config.lease_time_to_live,
               .late_grace = config.late_report_grace,

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/random/bit_gen_ref.h"
@@ -89,6 +90,10 @@ class Pool {
   absl::StatusOr<ClientStatus> Apply(const ClientCommand& command, const Now& now,
                                      Mutations* mutations);
 
+  // As with clients. Errors: see base/admin_tokens.h.
+  absl::StatusOr<AdminTokenStatus> Apply(const AdminTokenCommand& command, const Now& now,
+                                         Mutations* mutations);
+
   // Expires leases, turns the day, catches up with due changes, in bounded steps. True: call again
   // soon, more is due.
   bool Tick(const Now& now, Mutations* mutations);
@@ -110,6 +115,13 @@ class Pool {
   LimitsPage ListLimits(const LimitsQuery& query) const;
   // Errors: NOT_FOUND (the one that is asked for).
   absl::StatusOr<ClientsPage> ListClients(const ClientsQuery& query, const Now& now) const;
+  // In the order of their names.
+  std::vector<AdminTokenStatus> ListAdminTokens(const Now& now) const;
+  // Of the admin token with this digest; nothing: none was shown, or what was shown is no token.
+  // Errors: UNAUTHENTICATED, in the same words for none, one that is not known, has expired or was
+  // revoked.
+  absl::StatusOr<std::string> NameOfAdminToken(const std::optional<TokenDigest>& digest,
+                                               const Now& now) const;
   // The id of the key with this secret.
   std::optional<KeyId> Find(const Secret& secret) const;
 

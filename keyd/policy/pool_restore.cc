@@ -92,6 +92,9 @@ absl::StatusOr<std::unique_ptr<Pool>> Pool::Restore(const PoolConfig& config, Sn
   for (const ClientUseRecord& record : snapshot.client_use) {
     state->clients.Restore(record, state->day.StartOf(record.day + 1), m);
   }
+  for (AdminTokenRecord& record : snapshot.admin_tokens) {
+    KP_RETURN_IF_ERROR(state->admin_tokens.Restore(std::move(record)));
+  }
   for (const UsageRecord& record : snapshot.usage) {
     KP_RETURN_IF_ERROR(state->usage.Restore(record));
   }

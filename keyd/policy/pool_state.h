@@ -13,6 +13,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
+#include "keyd/policy/admin_token_book.h"
 #include "keyd/policy/blame.h"
 #include "keyd/policy/breaker.h"
 #include "keyd/policy/bucket.h"
@@ -325,6 +326,7 @@ struct Pool::State {
   RemovedKeys removed;
   ResourceTable resources;
   ClientBook clients;
+  AdminTokenBook admin_tokens;
   Models models;
   LeaseTable leases;
 

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/base/admin_tokens.h"
 #include "keyd/base/clients.h"
 #include "keyd/base/clock.h"
 #include "keyd/base/ids.h"
@@ -39,6 +40,7 @@ struct PoolConfig {
   // Names of which it is known where they live; beyond, the one that expires first is forgotten.
   std::size_t resources_max = 200'000;
   std::size_t clients_max = kClientsMax;  // revoked ones included
+  std::size_t admin_tokens_max = kAdminTokensMax;
   // Nobody is served without a token. In force by itself as soon as there is a client.
   bool require_client_token = false;
   std::size_t models_max = 2'048;  // distinct model names tracked at a time
@@ -147,12 +149,12 @@ struct UsageRecord {
 // What an operator has said about one scope at run time.
 using LimitRecord = ScopeLimits;
 
-// A token that a client has shown it by is kept as a digest only.
-struct ClientToken {
+// A token is kept as a digest only.
+struct KeptToken {
   TokenDigest digest = {};
   absl::Time made_at;
   absl::Time valid_until = absl::InfiniteFuture();
-  friend bool operator==(const ClientToken&, const ClientToken&) = default;
+  friend bool operator==(const KeptToken&, const KeptToken&) = default;
 };
 // Who may use the pool.
 struct ClientRecord {
@@ -160,7 +162,7 @@ struct ClientRecord {
   ClientTerms terms;
   absl::Time added_at;
   absl::Time revoked_at = absl::InfiniteFuture();  // that is: not
-  std::vector<ClientToken> tokens = {};            // the newest first; none when revoked
+  std::vector<KeptToken> tokens = {};              // the newest first; none when revoked
   friend bool operator==(const ClientRecord&, const ClientRecord&) = default;
 };
 // What a client has used of its own quota, as BucketRecord has it of a bucket: never less than what
@@ -174,6 +176,15 @@ struct ClientUseRecord {
   std::int64_t day_tokens = 0;  // with what is promised beyond
 };
 
+// Who may use /admin over HTTP.
+struct AdminTokenRecord {
+  std::string name;
+  absl::Time added_at;
+  absl::Time expires = absl::InfiniteFuture();
+  std::vector<KeptToken> tokens = {};  // the newest first
+  friend bool operator==(const AdminTokenRecord&, const AdminTokenRecord&) = default;
+};
+
 struct BucketName {
   ProjectId project;
   std::string model;
@@ -184,12 +195,13 @@ struct Snapshot {
   PoolRecord pool;
   std::vector<KeyRecord> keys;
   std::vector<BucketRecord> buckets;
-  std::vector<ResourceRecord> resources;    // in any order
-  std::vector<RemovedKeyRecord> removed;    // in any order
-  std::vector<UsageRecord> usage;           // in any order
-  std::vector<LimitRecord> limits;          // in any order
-  std::vector<ClientRecord> clients;        // in any order
-  std::vector<ClientUseRecord> client_use;  // in any order
+  std::vector<ResourceRecord> resources;       // in any order
+  std::vector<RemovedKeyRecord> removed;       // in any order
+  std::vector<UsageRecord> usage;              // in any order
+  std::vector<LimitRecord> limits;             // in any order
+  std::vector<ClientRecord> clients;           // in any order
+  std::vector<ClientUseRecord> client_use;     // in any order
+  std::vector<AdminTokenRecord> admin_tokens;  // in any order
 };
 
 struct DeleteKey {
@@ -214,10 +226,13 @@ struct DeleteLimit {
 struct DeleteClient {
   std::string name;
 };
-using Mutation =
-    std::variant<PoolRecord, KeyRecord, BucketRecord, ResourceRecord, DeleteKey, DeleteBucket,
-                 DeleteResource, RemovedKeyRecord, DeleteRemovedKey, UsageRecord, DeleteUsage,
-                 LimitRecord, DeleteLimit, ClientRecord, ClientUseRecord, DeleteClient>;
+struct DeleteAdminToken {
+  std::string name;
+};
+using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, ResourceRecord, DeleteKey,
+                              DeleteBucket, DeleteResource, RemovedKeyRecord, DeleteRemovedKey,
+                              UsageRecord, DeleteUsage, LimitRecord, DeleteLimit, ClientRecord,
+                              ClientUseRecord, DeleteClient, AdminTokenRecord, DeleteAdminToken>;
 using Mutations = std::vector<Mutation>;
 
 }  // namespace keypool::policy

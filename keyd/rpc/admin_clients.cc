@@ -1,29 +1,21 @@
-// What Admin does about clients. Tokens are made here, and go no further than the answer: the
-// engine and all behind it know their digests.
-#include <string_view>
+// What Admin does about clients.
 #include <utility>
 
 #include "keyd/rpc/admin_service.h"
 #include "keyd/rpc/encoding.h"
+#include "keyd/rpc/issue_token.h"
 #include "keyd/wire/client_wire.h"
 
 namespace keypool::rpc {
 namespace {
 
-// Has `command` carried out with a new token, and shows it.
-template <class Command, class Call>
-void Issue(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
-  if (!command.ok()) return call->Fail(command.status());
-  absl::StatusOr<SecretPtr> token = MakeClientToken();
-  if (!token.ok()) return call->Fail(token.status());
-  command->token = DigestOf(**token);
-  engine->ChangeClient(*std::move(command),
-                       [call, token = *std::move(token)](absl::StatusOr<ClientStatus> client) {
-                         if (!client.ok()) return call->Fail(client.status());
-                         v1::IssuedClient response;
-                         wire::Encode(IssuedClient{*std::move(client), token}, &response);
-                         call->Reply(response);
-                       });
+template <class Call>
+void Issue(engine::Engine* engine, Call* call) {
+  IssueToken<v1::IssuedClient, IssuedClient>(
+      kClientToken, wire::Decode(call->request()), call,
+      [engine](ClientCommand command, engine::Engine::Done<ClientStatus> done) {
+        engine->ChangeClient(std::move(command), std::move(done));
+      });
 }
 
 template <class Command, class Call>
@@ -39,13 +31,12 @@ void AdminService::ServeClients(grpc::ServerCompletionQueue* queue) {
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestListClients(context, request, writer, queue, queue, tag);
                    },
-                   [this](ListClientsCall* call) { ListClients(call); }};
+                   Admitted(&AdminService::ListClients)};
   add_client_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestAddClient(context, request, writer, queue, queue, tag);
                  },
-                 Guarded<AddClientCall>(
-                     [this](auto* call) { Issue(engine_, wire::Decode(call->request()), call); })};
+                 Guarded<AddClientCall>([this](auto* call) { Issue(engine_, call); })};
   set_client_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestSetClient(context, request, writer, queue, queue, tag);
@@ -56,9 +47,7 @@ void AdminService::ServeClients(grpc::ServerCompletionQueue* queue) {
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRotateClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RotateClientCall>([this](auto* call) {
-                      Issue(engine_, wire::Decode(call->request()), call);
-                    })};
+                    Guarded<RotateClientCall>([this](auto* call) { Issue(engine_, call); })};
   revoke_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRevokeClient(context, request, writer, queue, queue, tag);

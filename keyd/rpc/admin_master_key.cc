@@ -4,6 +4,7 @@
 namespace keypool::rpc {
 
 AdminService::~AdminService() {
+  const MutexLock lock(&rotation_mutex_);
   if (rotation_.joinable()) rotation_.join();
 }
 
@@ -24,6 +25,7 @@ void AdminService::RotateMasterKey(RotateMasterKeyCall* call) {
   if (rotating_.exchange(true)) {
     return call->Fail(absl::FailedPreconditionError("another rotation is under way"));
   }
+  const MutexLock lock(&rotation_mutex_);
   if (rotation_.joinable()) rotation_.join();
   rotation_ = std::thread([this, call] {
     const absl::StatusOr<RotatedMasterKey> rotated = rotate_master_key_now_();

@@ -73,6 +73,7 @@ void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
   ServeLimits(queue);
   ServeMasterKey(queue);
   ServeClients(queue);
+  ServeAdminTokens(queue);
 }
 
 void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
@@ -80,17 +81,17 @@ void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                service_.RequestStatus(context, request, writer, queue, queue, tag);
              },
-             [this](StatusCall* call) { Status(call); }};
+             Admitted(&AdminService::Status)};
   get_key_ = {calls_,
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestGetKey(context, request, writer, queue, queue, tag);
               },
-              [this](GetKeyCall* call) { GetKey(call); }};
+              Admitted(&AdminService::GetKey)};
   usage_ = {calls_,
             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
               service_.RequestUsage(context, request, writer, queue, queue, tag);
             },
-            [this](UsageCall* call) { Usage(call); }};
+            Admitted(&AdminService::Usage)};
   StatusCall::Await(&status_);
   GetKeyCall::Await(&get_key_);
   UsageCall::Await(&usage_);
@@ -142,7 +143,13 @@ void AdminService::ServeWatch(grpc::ServerCompletionQueue* queue) {
     return Watch::Method::Plan{query->min_interval,
                                Watched{std::move(query->status), std::nullopt}};
   };
-  watch_.produce = [this](Watch* call) { Produce(call); };
+  // Each time: a token may have been revoked meanwhile.
+  watch_.produce = [this](Watch* call) {
+    gate_.Judge(call->context(), [this, call](absl::StatusOr<AdminCaller> caller) {
+      if (!caller.ok()) return call->End(caller.status());
+      Produce(call);
+    });
+  };
   Watch::Await(&watch_);
 }
 
@@ -151,12 +158,12 @@ void AdminService::ServeQuestions(grpc::ServerCompletionQueue* queue) {
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestExplain(context, request, writer, queue, queue, tag);
               },
-              [this](ExplainCall* call) { Explain(call); }};
+              Admitted(&AdminService::Explain)};
   events_ = {calls_,
              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                service_.RequestEvents(context, request, writer, queue, queue, tag);
              },
-             [this](EventsCall* call) { Events(call); }};
+             Admitted(&AdminService::Events)};
   ExplainCall::Await(&explain_);
   EventsCall::Await(&events_);
 }
@@ -181,7 +188,7 @@ void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestListLimits(context, request, writer, queue, queue, tag);
                   },
-                  [this](ListLimitsCall* call) { ListLimits(call); }};
+                  Admitted(&AdminService::ListLimits)};
   SetLimitsCall::Await(&set_limits_);
   UnsetLimitsCall::Await(&unset_limits_);
   ImportLimitsCall::Await(&import_limits_);

@@ -8,7 +8,9 @@
 #include <thread>
 #include <utility>
 
+#include "keyd/base/mutex.h"
 #include "keyd/engine/engine.h"
+#include "keyd/rpc/admin_access.h"
 #include "keyd/rpc/calls.h"
 #include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/master_key_rotation.h"
@@ -20,11 +22,10 @@ namespace keypool::rpc {
 
 class AdminService {
  public:
-  enum class Access { kChanges, kReadsOnly };
-  // Everything must outlive it; it must outlive the server.
-  AdminService(Access access, engine::Engine* engine, ParseLimitsText parse_limits,
+  // `access`: see AdminGate. Everything must outlive it; it must outlive the server.
+  AdminService(AdminAccess access, engine::Engine* engine, ParseLimitsText parse_limits,
                MasterKeyRotation rotate_master_key, Calls* calls)
-      : access_(access),
+      : gate_(access, engine),
         engine_(engine),
         parse_limits_(std::move(parse_limits)),
         rotate_master_key_now_(std::move(rotate_master_key)),
@@ -58,8 +59,28 @@ class AdminService {
   using RotateClientCall = UnaryCall<v1::RotateClientRequest, v1::IssuedClient>;
   using RevokeClientCall = UnaryCall<v1::RevokeClientRequest, v1::Client>;
   using RemoveClientCall = UnaryCall<v1::RemoveClientRequest, v1::Client>;
+  using ListAdminTokensCall = UnaryCall<v1::ListAdminTokensRequest, v1::ListAdminTokensResponse>;
+  using AddAdminTokenCall = UnaryCall<v1::AddAdminTokenRequest, v1::IssuedAdminToken>;
+  using RotateAdminTokenCall = UnaryCall<v1::RotateAdminTokenRequest, v1::IssuedAdminToken>;
+  using RevokeAdminTokenCall = UnaryCall<v1::RevokeAdminTokenRequest, v1::AdminToken>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
+  // The handler of a call that looks at something, with the caller already judged.
+  template <class Call>
+  std::function<void(Call*)> Admitted(void (AdminService::*handle)(Call*)) {
+    return Admitted(
+        std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
+  }
+  template <class Call>
+  std::function<void(Call*)> Admitted(std::function<void(Call*)> handle) {
+    return [this, handle = std::move(handle)](Call* call) {
+      gate_.Judge(call->context(), [call, handle](absl::StatusOr<AdminCaller> caller) {
+        if (!caller.ok()) return call->Fail(caller.status());
+        call->set_caller(*std::move(caller));
+        handle(call);
+      });
+    };
+  }
   // The handler of a call that changes something.
   template <class Call>
   std::function<void(Call*)> Guarded(void (AdminService::*handle)(Call*)) {
@@ -68,11 +89,11 @@ class AdminService {
   }
   template <class Call>
   std::function<void(Call*)> Guarded(std::function<void(Call*)> handle) {
-    return [this, handle = std::move(handle)](Call* call) {
-      if (access_ == Access::kChanges) return handle(call);
+    return Admitted<Call>([handle = std::move(handle)](Call* call) {
+      if (call->caller().access == AdminAccess::kChanges) return handle(call);
       call->Fail(absl::PermissionDeniedError(
           "the role of this certificate is proxy: it may look at the pool, not change it"));
-    };
+    });
   }
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
@@ -81,7 +102,8 @@ class AdminService {
   void ServeQuestions(grpc::ServerCompletionQueue* queue);
   void ServeLimits(grpc::ServerCompletionQueue* queue);
   void ServeMasterKey(grpc::ServerCompletionQueue* queue);
-  void ServeClients(grpc::ServerCompletionQueue* queue);  // admin_clients.cc
+  void ServeClients(grpc::ServerCompletionQueue* queue);      // admin_clients.cc
+  void ServeAdminTokens(grpc::ServerCompletionQueue* queue);  // admin_tokens.cc
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -100,8 +122,10 @@ class AdminService {
   void ListLimits(ListLimitsCall* call);
   void RotateMasterKey(RotateMasterKeyCall* call);
   void ListClients(ListClientsCall* call);
+  void ListAdminTokens(ListAdminTokensCall* call);
+  void RevokeAdminToken(RevokeAdminTokenCall* call);
 
-  const Access access_;
+  const AdminGate gate_;
   engine::Engine* const engine_;
   const ParseLimitsText parse_limits_;
   const MasterKeyRotation rotate_master_key_now_;
@@ -124,13 +148,18 @@ class AdminService {
   ListLimitsCall::Method list_limits_;
   RotateMasterKeyCall::Method rotate_master_key_;
   std::atomic<bool> rotating_ = false;
-  std::thread rotation_;  // touched by the thread of the queue that takes the call
+  Mutex rotation_mutex_;
+  std::thread rotation_ ABSL_GUARDED_BY(rotation_mutex_);
   ListClientsCall::Method list_clients_;
   AddClientCall::Method add_client_;
   SetClientCall::Method set_client_;
   RotateClientCall::Method rotate_client_;
   RevokeClientCall::Method revoke_client_;
   RemoveClientCall::Method remove_client_;
+  ListAdminTokensCall::Method list_admin_tokens_;
+  AddAdminTokenCall::Method add_admin_token_;
+  RotateAdminTokenCall::Method rotate_admin_token_;
+  RevokeAdminTokenCall::Method revoke_admin_token_;
 };
 
 }  // namespace keypool::rpc

@@ -3,6 +3,7 @@
 
 #include "absl/status/statusor.h"
 #include "keyd/engine/engine.h"
+#include "keyd/wire/admin_token_wire.h"
 #include "keyd/wire/admin_wire.h"
 #include "keyd/wire/client_wire.h"
 

@@ -44,6 +44,14 @@ void SetLimits(grpc::ServerBuilder* builder) {
   builder->SetSyncServerOption(Option::MAX_POLLERS, 1);
 }
 
+// From here on the socket file is for those whom it is meant for.
+absl::Status OpenSocket(const std::string& path, const ServerOptions& options) {
+  if (options.socket_group.empty()) return RestrictSocket(path);
+  const absl::StatusOr<SocketGroup> group = FindSocketGroup(options.socket_group);
+  if (!group.ok()) return group.status();
+  return ShareSocket(path, *group, options.made_folders);
+}
+
 }  // namespace
 
 GrpcPart::GrpcPart(Serves serves, engine::Engine* engine, const wire::GrantTerms& terms,
@@ -51,12 +59,11 @@ GrpcPart::GrpcPart(Serves serves, engine::Engine* engine, const wire::GrantTerms
     : serves_(serves),
       drain_max_(options.drain_max),
       lease_(engine, terms, &calls_),
-      admin_(serves == Serves::kProxy ? AdminService::Access::kReadsOnly
-                                      : AdminService::Access::kChanges,
-             engine, options.parse_limits, options.rotate_master_key, &calls_),
+      admin_(serves == Serves::kProxy ? AdminAccess::kReadsOnly : AdminAccess::kChanges, engine,
+             options.parse_limits, options.rotate_master_key, &calls_),
       health_(engine, &calls_) {}
 
-absl::Status GrpcPart::Start(const std::string& socket_path, int threads) {
+absl::Status GrpcPart::Start(const std::string& socket_path, const ServerOptions& options) {
   grpc::ServerBuilder builder;
   SetLimits(&builder);
   int bound = 0;
@@ -75,11 +82,11 @@ absl::Status GrpcPart::Start(const std::string& socket_path, int threads) {
   if (server_ == nullptr || (bound == 0 && !socket_path.empty())) {
     return absl::UnavailableError(absl::StrCat("KEYD_LISTEN: cannot listen on ", socket_path));
   }
-  if (!socket_path.empty()) KP_RETURN_IF_ERROR(RestrictSocket(socket_path));
+  if (!socket_path.empty()) KP_RETURN_IF_ERROR(OpenSocket(socket_path, options));
   if (serves_ != Serves::kAdmin) lease_.Serve(queue_.get());
   admin_.Serve(queue_.get());
   health_.Serve(queue_.get());
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
+  for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Run(); });
   const MutexLock lock(&adding_);
   takes_ = true;
   return absl::OkStatus();

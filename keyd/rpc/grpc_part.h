@@ -36,9 +36,9 @@ class GrpcPart {
   GrpcPart(const GrpcPart&) = delete;
   GrpcPart& operator=(const GrpcPart&) = delete;
 
-  // With a socket file for the owner alone; empty: for connections of AddConnection only. Errors:
-  // UNAVAILABLE.
-  absl::Status Start(const std::string& socket_path, int threads);
+  // With a socket file for the owner, and the group in `options`; empty: for connections of
+  // AddConnection only. Errors: UNAVAILABLE, those of FindSocketGroup and ShareSocket.
+  absl::Status Start(const std::string& socket_path, const ServerOptions& options);
   // Takes a connected, non-blocking socket over.
   void AddConnection(int fd);
   // See Server::Stop.

@@ -35,10 +35,10 @@ class ServerImpl final : public Server {
 };
 
 absl::Status ServerImpl::Start(const std::string& socket_path, const ServerOptions& options) {
-  KP_RETURN_IF_ERROR(local_.Start(socket_path, options.threads));
+  KP_RETURN_IF_ERROR(local_.Start(socket_path, options));
   if (options.tls.address.empty()) return absl::OkStatus();
-  KP_RETURN_IF_ERROR(proxies_.Start("", options.threads));
-  KP_RETURN_IF_ERROR(admins_.Start("", options.threads));
+  KP_RETURN_IF_ERROR(proxies_.Start("", options));
+  KP_RETURN_IF_ERROR(admins_.Start("", options));
   absl::StatusOr<std::unique_ptr<TlsListener>> tls = TlsListener::Start(
       options.tls,
       [this](Role role, int fd) { (role == Role::kProxy ? proxies_ : admins_).AddConnection(fd); });

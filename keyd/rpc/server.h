@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -17,6 +18,10 @@ namespace keypool::rpc {
 
 struct ServerOptions {
   std::string listen;  // "unix:/path"
+  // Who may use the socket beside its owner, by name or number; empty: nobody.
+  std::string socket_group = {};
+  // Folders that were made for this keyd, and that this group may pass therefore.
+  std::vector<std::string> made_folders = {};
   // What every grant says; the same as in policy::PoolConfig.
   absl::Duration send_by = absl::Milliseconds(500);
   absl::Duration lease_time_to_live = absl::Minutes(10);
@@ -34,7 +39,8 @@ class Server {
  public:
   // Listens and serves. A socket file of a keyd that is gone is replaced. `engine` must outlive it,
   // and must not be stopped before it. Errors, which name KEYD_LISTEN: INVALID_ARGUMENT (the
-  // address), FAILED_PRECONDITION (the path is in use), UNAVAILABLE; those of TlsListener.
+  // address; the group), FAILED_PRECONDITION (the path is in use), UNAVAILABLE; those of
+  // TlsListener.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                        engine::Engine* engine);
   // Stop.

@@ -1,15 +1,20 @@
 #include "keyd/rpc/socket_path.h"
 
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <system_error>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/assert.h"
+#include "keyd/base/log.h"
+#include "keyd/base/status.h"
 
 namespace keypool::rpc {
 namespace {
@@ -32,6 +37,24 @@ int Knock(const std::string& path) {
   const int error = result == 0 ? 0 : errno;
   close(fd);
   return error;
+}
+
+// The group first: until the mode follows, it means nothing.
+absl::Status Share(const std::string& path, mode_t mode, const SocketGroup& group) {
+  constexpr auto kSameOwner = static_cast<uid_t>(-1);
+  if (lchown(path.c_str(), kSameOwner, group.id) != 0) {
+    const int error = errno;
+    const std::string problem =
+        absl::StrCat("KEYD_SOCKET_GROUP: ", path, " cannot be given to group ", group.name, ": ",
+                     ErrorText(error));
+    if (error != EPERM) return absl::UnavailableError(problem);
+    return absl::FailedPreconditionError(
+        absl::StrCat(problem, "; make keyd's user a member of it (usermod -aG ", group.name,
+                     " USER, and a new login), or name a group that it is in"));
+  }
+  if (chmod(path.c_str(), mode) == 0) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("KEYD_SOCKET_GROUP: the mode of ", path, " cannot be set: ", ErrorText(errno)));
 }
 
 }  // namespace
@@ -67,6 +90,44 @@ absl::Status RestrictSocket(const std::string& path) {
   if (chmod(path.c_str(), 0600) == 0) return absl::OkStatus();
   return absl::UnavailableError(
       absl::StrCat("KEYD_LISTEN: ", path, ": cannot set its mode to 0600: ", ErrorText(errno)));
+}
+
+absl::StatusOr<SocketGroup> FindSocketGroup(const std::string& name_or_number) {
+  constexpr std::size_t kEntryBytesMax = 256 * 1024;  // with all its members
+  std::vector<char> buffer(kEntryBytesMax);
+  group entry = {};
+  group* found = nullptr;
+  getgrnam_r(name_or_number.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  if (found != nullptr) return SocketGroup{entry.gr_gid, name_or_number};
+  std::uint32_t number = 0;
+  constexpr std::uint32_t kNone = static_cast<gid_t>(-1);
+  if (absl::SimpleAtoi(name_or_number, &number) && number != kNone) {
+    return SocketGroup{number, name_or_number};
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("KEYD_SOCKET_GROUP: this machine has no group \"", name_or_number,
+                   "\": make it (groupadd), or name one that `getent group` lists"));
+}
+
+absl::Status ShareSocket(const std::string& path, const SocketGroup& group,
+                         const std::vector<std::string>& made) {
+  for (const std::string& folder : made) {
+    if (!path.starts_with(folder + "/")) continue;
+    KP_RETURN_IF_ERROR(Share(folder, 0710, group));
+  }
+  KP_RETURN_IF_ERROR(Share(path, 0660, group));
+  const std::string folder = path.substr(0, path.rfind('/') + 1);
+  struct stat info = {};
+  if (stat(folder.c_str(), &info) != 0) return absl::OkStatus();
+  const mode_t passes = info.st_gid == group.id ? S_IXGRP : S_IXOTH;
+  if ((info.st_mode & passes) == 0) {
+    log::Warning(
+        "socket_out_of_reach",
+        {{"folder", folder},
+         {"group", group.name},
+         {"fix", absl::StrCat("chgrp ", group.name, " ", folder, " && chmod g+x ", folder)}});
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace keypool::rpc

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <sys/stat.h>
+#include <sys/types.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace keypool::rpc {
 
@@ -16,6 +19,19 @@ absl::Status ClearSocketPath(const std::string& path);
 
 // Mode 0600. Errors: UNAVAILABLE.
 absl::Status RestrictSocket(const std::string& path);
+
+// A group that may use the socket beside its owner.
+struct SocketGroup {
+  gid_t id = 0;
+  std::string name;  // as it was said
+};
+// By name or number. Errors, which name the setting and the fix: INVALID_ARGUMENT.
+absl::StatusOr<SocketGroup> FindSocketGroup(const std::string& name_or_number);
+// Mode 0660, for `group`, which may also pass those of the folders in `made` that lead there. Until
+// then the socket stays as closed as it was. Errors, which name the setting and the fix:
+// FAILED_PRECONDITION (keyd's user may not give it to this group), UNAVAILABLE.
+absl::Status ShareSocket(const std::string& path, const SocketGroup& group,
+                         const std::vector<std::string>& made);
 
 // New files of this process are its own user's only, for the time of this object. The mask belongs
 // to the whole process: for use while it starts.

@@ -6,8 +6,10 @@
 
 #include <functional>
 #include <memory>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "keyd/rpc/admin_access.h"
 #include "keyd/rpc/calls.h"
 #include "keyd/rpc/status.h"
 #include "keyd/wire/event.h"
@@ -35,6 +37,10 @@ class UnaryCall final : public wire::Event {
   }
 
   const Request& request() const { return request_; }
+  const grpc::ServerContext& context() const { return context_; }
+  // Of a call of Admin: who makes it, once that is judged.
+  const AdminCaller& caller() const { return caller_; }
+  void set_caller(AdminCaller caller) { caller_ = std::move(caller); }
   void Reply(const Response& response) {
     answered_ = true;
     writer_.Finish(response, grpc::Status::OK, Tag());
@@ -61,6 +67,7 @@ class UnaryCall final : public wire::Event {
   grpc::ServerContext context_;
   Request request_;
   Writer writer_;
+  AdminCaller caller_;
   bool answered_ = false;
   Calls::Membership membership_;
 };

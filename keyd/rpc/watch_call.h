@@ -52,6 +52,7 @@ class WatchCall final : public Calls::Endless {
     method->accept(&call->context_, &call->request_, &call->writer_, call->accepted_.Tag());
   }
 
+  const grpc::ServerContext& context() const { return context_; }
   // What `produce` remembers; only inside `produce`, or before its end.
   std::any& memory() { return plan_.memory; }
 

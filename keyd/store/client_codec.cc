@@ -15,10 +15,11 @@
 namespace keypool::store {
 namespace {
 
+using policy::AdminTokenRecord;
 using policy::Charge;
 using policy::ClientRecord;
-using policy::ClientToken;
 using policy::ClientUseRecord;
+using policy::KeptToken;
 
 // Tags are part of the format: never renumber, never reuse.
 namespace client_tag {
@@ -47,6 +48,15 @@ enum : std::uint8_t {
   kLast = kDayTokens,
 };
 }
+namespace admin_tag {
+enum : std::uint8_t {
+  kName = 1,
+  kAddedAt = 2,
+  kExpires = 3,
+  kTokens = 4,  // as those of a client
+  kLast = kTokens,
+};
+}
 
 bool Put(std::string_view value, std::int64_t* target) {
   const std::optional<std::int64_t> number = WholeInt(value);
@@ -70,9 +80,9 @@ bool PutModels(std::string_view value, std::vector<std::string>* models) {
   return true;
 }
 
-bool PutTokens(std::string_view value, std::vector<ClientToken>* tokens) {
+bool PutTokens(std::string_view value, std::vector<KeptToken>* tokens) {
   while (!value.empty()) {
-    ClientToken token;
+    KeptToken token;
     if (value.size() < token.digest.size()) return false;
     std::copy_n(value.begin(), token.digest.size(), token.digest.begin());
     value.remove_prefix(token.digest.size());
@@ -143,6 +153,31 @@ bool Put(const Field& field, ClientUseRecord* record) {
   return false;  // tag 0
 }
 
+bool Put(const Field& field, AdminTokenRecord* record) {
+  switch (field.tag) {
+    case admin_tag::kName:
+      record->name = field.value;
+      return true;
+    case admin_tag::kAddedAt:
+      return Put(field.value, &record->added_at);
+    case admin_tag::kExpires:
+      return Put(field.value, &record->expires);
+    case admin_tag::kTokens:
+      return PutTokens(field.value, &record->tokens);
+  }
+  return false;  // tag 0
+}
+
+std::string TokenList(const std::vector<KeptToken>& tokens) {
+  std::string list;
+  for (const KeptToken& token : tokens) {
+    list.append(token.digest.begin(), token.digest.end());
+    AppendInt(TimeToInt(token.made_at), &list);
+    AppendInt(TimeToInt(token.valid_until), &list);
+  }
+  return list;
+}
+
 template <class Record>
 absl::StatusOr<Record> Decode(std::string_view table, int last_tag, std::string_view name,
                               std::string_view bytes) {
@@ -175,13 +210,7 @@ void EncodeClient(const ClientRecord& record, std::string* out) {
   fields.Bytes(client_tag::kModels, list);
   fields.Time(client_tag::kExpires, record.terms.expires);
   fields.Int(client_tag::kWeight, record.terms.weight);
-  list.clear();
-  for (const ClientToken& token : record.tokens) {
-    list.append(token.digest.begin(), token.digest.end());
-    AppendInt(TimeToInt(token.made_at), &list);
-    AppendInt(TimeToInt(token.valid_until), &list);
-  }
-  fields.Bytes(client_tag::kTokens, list);
+  fields.Bytes(client_tag::kTokens, TokenList(record.tokens));
   fields.Finish();
 }
 
@@ -201,12 +230,25 @@ void EncodeClientUse(const ClientUseRecord& record, std::string* out) {
   fields.Finish();
 }
 
+void EncodeAdminToken(const AdminTokenRecord& record, std::string* out) {
+  FieldWriter fields(kRecordVersion, out);
+  fields.Bytes(admin_tag::kName, record.name);
+  fields.Time(admin_tag::kAddedAt, record.added_at);
+  fields.Time(admin_tag::kExpires, record.expires);
+  fields.Bytes(admin_tag::kTokens, TokenList(record.tokens));
+  fields.Finish();
+}
+
 absl::StatusOr<ClientRecord> DecodeClient(std::string_view name, std::string_view bytes) {
   return Decode<ClientRecord>("clients", client_tag::kLast, name, bytes);
 }
 
 absl::StatusOr<ClientUseRecord> DecodeClientUse(std::string_view name, std::string_view bytes) {
   return Decode<ClientUseRecord>("client_use", use_tag::kLast, name, bytes);
+}
+
+absl::StatusOr<AdminTokenRecord> DecodeAdminToken(std::string_view name, std::string_view bytes) {
+  return Decode<AdminTokenRecord>("admin_tokens", admin_tag::kLast, name, bytes);
 }
 
 }  // namespace keypool::store

@@ -3,9 +3,11 @@
 namespace keypool::store {
 namespace {
 
+using policy::AdminTokenRecord;
 using policy::BucketRecord;
 using policy::ClientRecord;
 using policy::ClientUseRecord;
+using policy::DeleteAdminToken;
 using policy::DeleteBucket;
 using policy::DeleteClient;
 using policy::DeleteKey;
@@ -51,6 +53,7 @@ policy::Snapshot MemStore::BeginReign() {
   for (const auto& [scope, record] : limits_) snapshot.limits.push_back(record);
   for (const auto& [name, record] : clients_) snapshot.clients.push_back(record);
   for (const auto& [name, record] : client_use_) snapshot.client_use.push_back(record);
+  for (const auto& [name, record] : admin_tokens_) snapshot.admin_tokens.push_back(record);
   return snapshot;
 }
 
@@ -80,6 +83,8 @@ std::vector<absl::Status> MemStore::Write(std::span<const QueuedCommit> group) {
       store->clients_.erase(client.name);
       store->client_use_.erase(client.name);
     }
+    void operator()(const AdminTokenRecord& record) { store->admin_tokens_[record.name] = record; }
+    void operator()(const DeleteAdminToken& token) { store->admin_tokens_.erase(token.name); }
   };
   std::vector<absl::Status> results;
   results.reserve(group.size());

@@ -32,8 +32,9 @@ class MemStore final : public Store {
   std::map<KeyId, policy::RemovedKeyRecord> removed_;
   std::map<policy::UsageName, UsageCounts> usage_;
   std::map<LimitScopeName, policy::LimitRecord> limits_;
-  std::map<std::string, policy::ClientRecord> clients_;        // by name
-  std::map<std::string, policy::ClientUseRecord> client_use_;  // by name
+  std::map<std::string, policy::ClientRecord> clients_;           // by name
+  std::map<std::string, policy::ClientUseRecord> client_use_;     // by name
+  std::map<std::string, policy::AdminTokenRecord> admin_tokens_;  // by name
 
   GroupWriter writer_;  // last: its thread ends before what it writes goes
 };

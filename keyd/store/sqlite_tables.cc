@@ -5,20 +5,24 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "keyd/base/assert.h"
 #include "keyd/base/status.h"
 #include "keyd/store/client_codec.h"
 #include "keyd/store/codec.h"
 #include "keyd/store/limits_codec.h"
 #include "keyd/store/resource_codec.h"
+#include "keyd/store/sqlite_schema.h"
 #include "keyd/store/usage_codec.h"
 
 namespace keypool::store {
 namespace {
 
+using policy::AdminTokenRecord;
 using policy::BucketName;
 using policy::BucketRecord;
 using policy::ClientRecord;
 using policy::ClientUseRecord;
+using policy::DeleteAdminToken;
 using policy::DeleteBucket;
 using policy::DeleteClient;
 using policy::DeleteKey;
@@ -34,90 +38,6 @@ using policy::ResourceRecord;
 using policy::Snapshot;
 using policy::UsageName;
 using policy::UsageRecord;
-
-constexpr char kSchema[] = R"sql(
-CREATE TABLE reign (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
-INSERT INTO reign VALUES (1, 0);
-CREATE TABLE pool (one INTEGER PRIMARY KEY CHECK (one = 1), record BLOB NOT NULL);
-CREATE TABLE keys (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
-CREATE TABLE removed_keys (id INTEGER PRIMARY KEY, record BLOB NOT NULL);
-CREATE TABLE buckets (project TEXT NOT NULL, model TEXT NOT NULL, record BLOB NOT NULL,
-                      PRIMARY KEY (project, model)) WITHOUT ROWID;
-)sql";
-
-// Came later than schema 1, which does not change for them: a keyd that does not know such a table
-// does not look at it.
-constexpr char kLaterTables[] = R"sql(
-CREATE TABLE IF NOT EXISTS resources (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS usage (dimension INTEGER NOT NULL, day INTEGER NOT NULL,
-                                  name TEXT NOT NULL, hour INTEGER NOT NULL, record BLOB NOT NULL,
-                                  PRIMARY KEY (dimension, day, name, hour)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS limits (scope TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS seal (one INTEGER PRIMARY KEY CHECK (one = 1),
-                                 master_key BLOB NOT NULL, remains INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS clients (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS client_use (name TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
-)sql";
-
-// Removed secrets are overwritten where it costs no extra write; the log is cut back after a burst.
-constexpr char kConnectionSettings[] = R"sql(
-PRAGMA secure_delete = FAST;
-PRAGMA journal_size_limit = 67108864;
-PRAGMA synchronous = FULL;
-)sql";
-
-absl::Status CheckOurs(std::int64_t application, std::int64_t version, std::int64_t tables,
-                       bool* is_new) {
-  *is_new = application == 0 && version == 0 && tables == 0;
-  if (*is_new) return absl::OkStatus();
-  if (application != kApplicationId) {
-    return absl::FailedPreconditionError(
-        "this database belongs to another program; set DATA_DIR to a directory of keyd's own");
-  }
-  if (version > kSchemaVersion) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the store has schema ", version, ", this keyd knows schemas up to ",
-                     kSchemaVersion, "; run the newer keyd that wrote it"));
-  }
-  if (version != kSchemaVersion) {
-    return absl::DataLossError(absl::StrCat("the store has schema ", version,
-                                            ", which no keyd wrote; restore it from a backup"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status UseWal(const SqliteDb& db) {
-  absl::StatusOr<SqliteStatement> statement = db.Prepare("PRAGMA journal_mode = WAL");
-  if (!statement.ok()) return statement.status();
-  const absl::StatusOr<bool> row = statement->Step();
-  if (!row.ok()) return row.status();
-  if (*row && statement->Bytes(0) == "wal") return absl::OkStatus();
-  return absl::UnavailableError(
-      "its file system has no shared memory for a write-ahead log; set DATA_DIR to a directory on "
-      "a "
-      "local disk");
-}
-
-// Nothing is written before the file is known to be ours or empty.
-absl::Status PrepareFile(const SqliteDb& db) {
-  std::int64_t values[3] = {};
-  const std::string_view queries[3] = {"PRAGMA application_id", "PRAGMA user_version",
-                                       "SELECT count(*) FROM sqlite_schema"};
-  for (int i = 0; i < 3; ++i) {
-    const absl::StatusOr<std::int64_t> value = db.QueryInt(queries[i]);
-    if (!value.ok()) return value.status();
-    values[i] = *value;
-  }
-  bool is_new = false;
-  KP_RETURN_IF_ERROR(CheckOurs(values[0], values[1], values[2], &is_new));
-  KP_RETURN_IF_ERROR(UseWal(db));
-  KP_RETURN_IF_ERROR(db.Execute(kConnectionSettings));
-  if (!is_new) return db.Execute(kLaterTables);
-  const std::string script = absl::StrCat("BEGIN IMMEDIATE;", kSchema, kLaterTables,
-                                          "PRAGMA application_id = ", kApplicationId,
-                                          "; PRAGMA user_version = ", kSchemaVersion, "; COMMIT;");
-  return db.Execute(script.c_str());
-}
 
 // Runs `decode(statement) → Status` for every row.
 template <class Decode>
@@ -137,6 +57,16 @@ absl::Status Append(absl::StatusOr<T> record, std::vector<T>* out) {
   if (!record.ok()) return record.status();
   out->push_back(*std::move(record));
   return absl::OkStatus();
+}
+
+// Of a table whose rows are a name and the record that is filed under it.
+template <class T>
+absl::Status ReadNamed(const SqliteDb& db, std::string_view sql,
+                       absl::StatusOr<T> (*decode)(std::string_view, std::string_view),
+                       std::vector<T>* out) {
+  return EachRow(db, sql, [&](const SqliteStatement& row) {
+    return Append(decode(row.Bytes(0), row.Bytes(1)), out);
+  });
 }
 
 absl::Status AppendUsage(const SqliteStatement& row, Snapshot* snapshot) {
@@ -167,6 +97,17 @@ struct SqliteTables::Statements {
   SqliteStatement put_resource, delete_resource;
   SqliteStatement put_usage, delete_usage, put_limits, delete_limits, put_seal;
   SqliteStatement put_client, put_client_use, delete_client, delete_client_use;
+  SqliteStatement put_admin_token, delete_admin_token;
+
+  // In the order in which they are declared.
+  static std::unique_ptr<Statements> From(std::vector<SqliteStatement> made) {
+    constexpr std::size_t kCount = sizeof(Statements) / sizeof(SqliteStatement);
+    KP_ASSERT(made.size() == kCount);
+    const auto take = [&made]<std::size_t... I>(std::index_sequence<I...>) {
+      return std::unique_ptr<Statements>(new Statements{std::move(made[I])...});
+    };
+    return take(std::make_index_sequence<kCount>());
+  }
 };
 
 SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
@@ -175,7 +116,7 @@ SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> state
 SqliteTables::~SqliteTables() = default;
 
 absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb& db) {
-  KP_RETURN_IF_ERROR(PrepareFile(db));
+  KP_RETURN_IF_ERROR(PrepareSqliteFile(db));
   std::vector<SqliteStatement> made;
   for (const std::string_view sql :
        {"BEGIN IMMEDIATE",
@@ -199,21 +140,14 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
         "REPLACE INTO clients VALUES (?1, ?2)",
         "REPLACE INTO client_use VALUES (?1, ?2)",
         "DELETE FROM clients WHERE name = ?1",
-        "DELETE FROM client_use WHERE name = ?1"}) {
+        "DELETE FROM client_use WHERE name = ?1",
+        "REPLACE INTO admin_tokens VALUES (?1, ?2)",
+        "DELETE FROM admin_tokens WHERE name = ?1"}) {
     absl::StatusOr<SqliteStatement> statement = db.Prepare(sql);
     if (!statement.ok()) return statement.status();
     made.push_back(*std::move(statement));
   }
-  auto next = made.begin();
-  // Braces: evaluated from left to right, in the order of the list above.
-  auto statements = std::unique_ptr<Statements>(
-      new Statements{std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
-                     std::move(*next++), std::move(*next++)});
-  return std::unique_ptr<SqliteTables>(new SqliteTables(db, std::move(statements)));
+  return std::unique_ptr<SqliteTables>(new SqliteTables(db, Statements::From(std::move(made))));
 }
 
 absl::Status SqliteTables::Begin() { return statements_->begin.Run(); }
@@ -287,24 +221,18 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() {
         return Append(DecodeBucket(name, row.Bytes(2)), &snapshot.buckets);
       }));
   KP_RETURN_IF_ERROR(
-      EachRow(db_, "SELECT name, record FROM resources", [&](const SqliteStatement& row) {
-        return Append(DecodeResource(row.Bytes(0), row.Bytes(1)), &snapshot.resources);
-      }));
+      ReadNamed(db_, "SELECT name, record FROM resources", DecodeResource, &snapshot.resources));
   KP_RETURN_IF_ERROR(
       EachRow(db_, "SELECT dimension, day, name, hour, record FROM usage",
               [&](const SqliteStatement& row) { return AppendUsage(row, &snapshot); }));
   KP_RETURN_IF_ERROR(
-      EachRow(db_, "SELECT scope, record FROM limits", [&](const SqliteStatement& row) {
-        return Append(DecodeLimits(row.Bytes(0), row.Bytes(1)), &snapshot.limits);
-      }));
+      ReadNamed(db_, "SELECT scope, record FROM limits", DecodeLimits, &snapshot.limits));
   KP_RETURN_IF_ERROR(
-      EachRow(db_, "SELECT name, record FROM clients", [&](const SqliteStatement& row) {
-        return Append(DecodeClient(row.Bytes(0), row.Bytes(1)), &snapshot.clients);
-      }));
+      ReadNamed(db_, "SELECT name, record FROM clients", DecodeClient, &snapshot.clients));
   KP_RETURN_IF_ERROR(
-      EachRow(db_, "SELECT name, record FROM client_use", [&](const SqliteStatement& row) {
-        return Append(DecodeClientUse(row.Bytes(0), row.Bytes(1)), &snapshot.client_use);
-      }));
+      ReadNamed(db_, "SELECT name, record FROM client_use", DecodeClientUse, &snapshot.client_use));
+  KP_RETURN_IF_ERROR(ReadNamed(db_, "SELECT name, record FROM admin_tokens", DecodeAdminToken,
+                               &snapshot.admin_tokens));
   return snapshot;
 }
 
@@ -374,6 +302,13 @@ struct SqliteTables::Writer {
   absl::Status operator()(const DeleteClient& client) {
     KP_RETURN_IF_ERROR(to.delete_client.BindText(1, client.name).Run());
     return to.delete_client_use.BindText(1, client.name).Run();
+  }
+  absl::Status operator()(const AdminTokenRecord& record) {
+    EncodeAdminToken(record, &bytes);
+    return to.put_admin_token.BindText(1, record.name).BindBlob(2, bytes).Run();
+  }
+  absl::Status operator()(const DeleteAdminToken& token) {
+    return to.delete_admin_token.BindText(1, token.name).Run();
   }
 };
 

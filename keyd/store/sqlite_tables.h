@@ -14,11 +14,6 @@
 
 namespace keypool::store {
 
-// In the file's header, so that no other program's database is taken for ours: "KPOL".
-inline constexpr std::int64_t kApplicationId = 0x4b504f4c;
-// Of tables and their columns; records have a version of their own.
-inline constexpr std::int64_t kSchemaVersion = 1;
-
 // Not thread-safe.
 class SqliteTables {
  public:

@@ -1,10 +1,17 @@
 #include "keyd/wire/client_token_wire.h"
 
+#include <iterator>
+#include <string>
 #include <string_view>
 
 #include "keyd/wire/errors.h"
 
 namespace keypool::wire {
+namespace {
+
+constexpr char kAdminTokenKey[] = "keypool-admin-token";
+
+}  // namespace
 
 void EncodeCredential(const AcquireCommand& command, v1::AcquireRequest* out) {
   if (command.token != nullptr) {
@@ -24,9 +31,27 @@ absl::Status DecodeCredential(const v1::AcquireRequest& in, AcquireCommand* comm
   return absl::OkStatus();
 }
 
-void EncodeToken(const Secret& token, v1::IssuedClient* out) {
+void EncodeToken(const Secret& token, std::string* out) {
   const std::string_view bytes = token.Reveal();
-  out->set_token(bytes.data(), bytes.size());
+  out->assign(bytes.data(), bytes.size());
+}
+
+void ShowAdminToken(const SecretPtr& token, grpc::ClientContext* context) {
+  std::string text;
+  if (token != nullptr && DigestOfToken(kAdminToken, *token)) EncodeToken(*token, &text);
+  context->AddMetadata(kAdminTokenKey, text);
+}
+
+std::optional<ShownAdminToken> ReadAdminToken(const grpc::ServerContext& context) {
+  const auto& metadata = context.client_metadata();
+  const auto [begin, end] = metadata.equal_range(kAdminTokenKey);
+  if (begin == end) return std::nullopt;
+  ShownAdminToken shown;
+  if (std::next(begin) == end) {
+    const grpc::string_ref text = begin->second;
+    shown.digest = DigestOfToken(kAdminToken, std::string_view(text.data(), text.size()));
+  }
+  return shown;
 }
 
 }  // namespace keypool::wire

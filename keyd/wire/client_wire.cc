@@ -12,11 +12,10 @@
 #include "keyd/wire/errors.h"
 #include "keyd/wire/text.h"
 #include "keyd/wire/timestamp.h"
+#include "keyd/wire/token_terms.h"
 
 namespace keypool::wire {
 namespace {
-
-constexpr std::size_t kNameBytesMax = 64;
 
 // The number of a message, and of what it is in C++.
 struct NumberField {
@@ -62,18 +61,8 @@ void EncodeTerms(const ClientChange& terms, v1::ClientTerms* out) {
     }
     out->set_all_models(terms.models->empty());
   }
-  if (terms.expires_in == absl::InfiniteDuration()) {
-    out->set_never_expires(true);
-  } else if (terms.expires_in) {
-    out->set_expires_in_seconds(static_cast<std::uint64_t>(
-        std::max<std::int64_t>(0, absl::ToInt64Seconds(*terms.expires_in))));
-  }
+  EncodeExpiry(terms.expires_in, out);
   if (terms.weight) out->set_weight(static_cast<std::uint32_t>(*terms.weight));
-}
-
-absl::Status CheckName(std::string_view name) {
-  if (IsClientName(name)) return absl::OkStatus();
-  return Invalid("name", "a letter, and up to 63 letters, digits and . _ - behind it");
 }
 
 absl::Status DecodeNumbers(const v1::ClientTerms& in, ClientChange* terms) {
@@ -108,15 +97,7 @@ absl::StatusOr<ClientChange> DecodeTerms(const v1::ClientTerms& in) {
   if (in.all_models() || in.models_size() > 0) {
     terms.models.emplace(in.models().begin(), in.models().end());
   }
-  if (in.has_expires_in_seconds()) {
-    const auto most = static_cast<std::uint64_t>(absl::ToInt64Seconds(kClientExpiryMax));
-    if (in.never_expires() || in.expires_in_seconds() < 1 || in.expires_in_seconds() > most) {
-      return Invalid("terms.expires_in_seconds", "1 to 315360000, and absent with never_expires");
-    }
-    terms.expires_in = absl::Seconds(static_cast<std::int64_t>(in.expires_in_seconds()));
-  } else if (in.never_expires()) {
-    terms.expires_in = absl::InfiniteDuration();
-  }
+  KP_RETURN_IF_ERROR(DecodeExpiry(in, "terms.expires_in_seconds", &terms.expires_in));
   if (in.weight() > kClientWeightMax) return Invalid("terms.weight", "1 to 100");
   if (in.weight() > 0) terms.weight = in.weight();
   return terms;
@@ -130,24 +111,24 @@ v1::Client::State EncodeState(ClientState state) {
 }  // namespace
 
 void Encode(const AddClientCommand& command, v1::AddClientRequest* out) {
-  out->set_name(ClipText(command.name, kNameBytesMax));
+  out->set_name(ClipText(command.name, kOwnerNameBytesMax));
   EncodeTerms(command.terms, out->mutable_terms());
 }
 
 absl::StatusOr<AddClientCommand> Decode(const v1::AddClientRequest& in) {
-  KP_RETURN_IF_ERROR(CheckName(in.name()));
+  KP_RETURN_IF_ERROR(CheckOwnerName(in.name()));
   absl::StatusOr<ClientChange> terms = DecodeTerms(in.terms());
   if (!terms.ok()) return terms.status();
   return AddClientCommand{in.name(), *std::move(terms)};
 }
 
 void Encode(const SetClientCommand& command, v1::SetClientRequest* out) {
-  out->set_name(ClipText(command.name, kNameBytesMax));
+  out->set_name(ClipText(command.name, kOwnerNameBytesMax));
   EncodeTerms(command.terms, out->mutable_terms());
 }
 
 absl::StatusOr<SetClientCommand> Decode(const v1::SetClientRequest& in) {
-  KP_RETURN_IF_ERROR(CheckName(in.name()));
+  KP_RETURN_IF_ERROR(CheckOwnerName(in.name()));
   absl::StatusOr<ClientChange> terms = DecodeTerms(in.terms());
   if (!terms.ok()) return terms.status();
   if (*terms == ClientChange()) return Invalid("terms", "at least one thing to change");
@@ -155,51 +136,46 @@ absl::StatusOr<SetClientCommand> Decode(const v1::SetClientRequest& in) {
 }
 
 void Encode(const RotateClientCommand& command, v1::RotateClientRequest* out) {
-  out->set_name(ClipText(command.name, kNameBytesMax));
-  out->set_overlap_seconds(
-      static_cast<std::uint64_t>(std::max<std::int64_t>(0, absl::ToInt64Seconds(command.overlap))));
+  out->set_name(ClipText(command.name, kOwnerNameBytesMax));
+  out->set_overlap_seconds(WholeSeconds(command.overlap));
 }
 
 absl::StatusOr<RotateClientCommand> Decode(const v1::RotateClientRequest& in) {
-  KP_RETURN_IF_ERROR(CheckName(in.name()));
+  KP_RETURN_IF_ERROR(CheckOwnerName(in.name()));
   RotateClientCommand command;
   command.name = in.name();
-  if (in.has_overlap_seconds()) {
-    const auto most = static_cast<std::uint64_t>(absl::ToInt64Seconds(kTokenOverlapMax));
-    if (in.overlap_seconds() > most) return Invalid("overlap_seconds", "at most 7776000");
-    command.overlap = absl::Seconds(static_cast<std::int64_t>(in.overlap_seconds()));
-  }
+  KP_RETURN_IF_ERROR(DecodeOverlap(in, &command.overlap));
   return command;
 }
 
 void Encode(const RevokeClientCommand& command, v1::RevokeClientRequest* out) {
-  out->set_name(ClipText(command.name, kNameBytesMax));
+  out->set_name(ClipText(command.name, kOwnerNameBytesMax));
 }
 
 absl::StatusOr<RevokeClientCommand> Decode(const v1::RevokeClientRequest& in) {
-  KP_RETURN_IF_ERROR(CheckName(in.name()));
+  KP_RETURN_IF_ERROR(CheckOwnerName(in.name()));
   return RevokeClientCommand{in.name()};
 }
 
 void Encode(const RemoveClientCommand& command, v1::RemoveClientRequest* out) {
-  out->set_name(ClipText(command.name, kNameBytesMax));
+  out->set_name(ClipText(command.name, kOwnerNameBytesMax));
 }
 
 absl::StatusOr<RemoveClientCommand> Decode(const v1::RemoveClientRequest& in) {
-  KP_RETURN_IF_ERROR(CheckName(in.name()));
+  KP_RETURN_IF_ERROR(CheckOwnerName(in.name()));
   return RemoveClientCommand{in.name()};
 }
 
 void Encode(const ClientsQuery& query, v1::ListClientsRequest* out) {
-  out->set_name(ClipText(query.name, kNameBytesMax));
+  out->set_name(ClipText(query.name, kOwnerNameBytesMax));
   out->set_page_size(
       static_cast<std::uint32_t>(std::clamp<std::size_t>(query.rows_max, 1, kClientRowsMax)));
-  out->set_page_token(ClipText(query.after, kNameBytesMax));
+  out->set_page_token(ClipText(query.after, kOwnerNameBytesMax));
 }
 
 absl::StatusOr<ClientsQuery> Decode(const v1::ListClientsRequest& in) {
   if (!in.name().empty()) {
-    KP_RETURN_IF_ERROR(CheckName(in.name()));
+    KP_RETURN_IF_ERROR(CheckOwnerName(in.name()));
   }
   if (in.page_size() > kClientRowsMax) return Invalid("page_size", "1 to 1000, or 0 for 1000");
   if (!in.page_token().empty() && !IsClientName(in.page_token())) {
@@ -226,11 +202,7 @@ void Encode(const ClientStatus& client, v1::Client* out) {
     EncodeTime(client.terms.expires, out->mutable_expires_at());
   }
   if (client.revoked_at) EncodeTime(*client.revoked_at, out->mutable_revoked_at());
-  for (const ClientTokenStatus& token : client.tokens) {
-    v1::Client::Token* to = out->add_tokens();
-    EncodeTime(token.made_at, to->mutable_made_at());
-    if (token.valid_until) EncodeTime(*token.valid_until, to->mutable_valid_until());
-  }
+  EncodeTokens(client.tokens, out);
   out->set_used_this_minute(count(client.used_this_minute));
   out->set_used_today(count(client.used_today));
   out->set_input_tokens_today(count(client.tokens_today));
@@ -251,11 +223,7 @@ absl::StatusOr<ClientStatus> Decode(const v1::Client& in) {
   client.added_at = DecodeTime(in.added_at());
   if (in.has_expires_at()) client.terms.expires = DecodeTime(in.expires_at());
   if (in.has_revoked_at()) client.revoked_at = DecodeTime(in.revoked_at());
-  for (const v1::Client::Token& token : in.tokens()) {
-    ClientTokenStatus& to = client.tokens.emplace_back();
-    to.made_at = DecodeTime(token.made_at());
-    if (token.has_valid_until()) to.valid_until = DecodeTime(token.valid_until());
-  }
+  client.tokens = DecodeTokens(in);
   client.used_this_minute = static_cast<std::int64_t>(in.used_this_minute());
   client.used_today = static_cast<std::int64_t>(in.used_today());
   client.tokens_today = static_cast<std::int64_t>(in.input_tokens_today());
@@ -264,7 +232,7 @@ absl::StatusOr<ClientStatus> Decode(const v1::Client& in) {
 
 void Encode(const IssuedClient& issued, v1::IssuedClient* out) {
   Encode(issued.client, out->mutable_client());
-  EncodeToken(*issued.token, out);
+  EncodeToken(*issued.token, out->mutable_token());
 }
 
 absl::StatusOr<IssuedClient> Decode(const v1::IssuedClient& in) {

@@ -199,6 +199,25 @@ TEST_P(StoreConformance, ClientsComeBackWithWhatTheyUsedAndGoTogether) {
   EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
 }
 
+TEST_P(StoreConformance, AdminTokensComeBackUntilTheyAreDeleted) {
+  policy::AdminTokenRecord ops;
+  ops.name = "ops";
+  ops.added_at = absl::FromUnixSeconds(1'700'000'000);
+  ops.expires = absl::FromUnixSeconds(2'000'000'000);
+  ops.tokens = {{.digest = {1, 2, 3}, .made_at = ops.added_at},
+                {.digest = {4}, .made_at = ops.added_at, .valid_until = ops.expires}};
+  policy::AdminTokenRecord gone = ops;
+  gone.name = "gone";
+  policy::AdminTokenRecord plain;
+  plain.name = "plain";
+  Snapshot expected;
+  expected.admin_tokens = {ops, plain};
+  const Epoch epoch = LoadNow(store()).epoch;
+  ASSERT_TRUE(CommitNow(store(), epoch, {gone, plain, ops}).ok());
+  ASSERT_TRUE(CommitNow(store(), epoch, {policy::DeleteAdminToken{"gone"}}).ok());
+  EXPECT_EQ(Describe(LoadNow(store())), Describe(expected));
+}
+
 TEST_P(StoreConformance, OrderInsideABatchDecides) {
   const Epoch epoch = LoadNow(store()).epoch;
   ASSERT_TRUE(

@@ -32,18 +32,23 @@ std::string Text(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
 }
 
+std::string Text(const std::vector<policy::KeptToken>& tokens) {
+  std::string out;
+  for (const policy::KeptToken& token : tokens) {
+    const std::string digest(token.digest.begin(), token.digest.end());
+    absl::StrAppend(&out, " ", absl::BytesToHexString(digest), " ", Text(token.made_at), " ",
+                    Text(token.valid_until));
+  }
+  return out;
+}
+
 std::string Text(const policy::ClientRecord& client) {
   const ClientTerms& terms = client.terms;
   std::string out = absl::StrCat(
       "client ", client.name, " ", terms.requests_per_minute, " ", terms.requests_per_day, " ",
       terms.input_tokens_per_day, " ", absl::StrJoin(terms.models, ","), " ", Text(terms.expires),
       " ", terms.weight, " ", Text(client.added_at), " ", Text(client.revoked_at));
-  for (const policy::ClientToken& token : client.tokens) {
-    const std::string digest(token.digest.begin(), token.digest.end());
-    absl::StrAppend(&out, " ", absl::BytesToHexString(digest), " ", Text(token.made_at), " ",
-                    Text(token.valid_until));
-  }
-  return out;
+  return out + Text(client.tokens);
 }
 
 std::string Text(const policy::ClientUseRecord& use) {
@@ -113,10 +118,12 @@ policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int
 }
 
 std::string Describe(policy::Snapshot snapshot) {
-  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits, clients, uses] = snapshot;
+  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits, clients, uses,
+         admin_tokens] = snapshot;
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
   std::sort(clients.begin(), clients.end(), by_name);
   std::sort(uses.begin(), uses.end(), by_name);
+  std::sort(admin_tokens.begin(), admin_tokens.end(), by_name);
   std::sort(keys.begin(), keys.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
   std::sort(removed.begin(), removed.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
@@ -168,6 +175,10 @@ std::string Describe(policy::Snapshot snapshot) {
   }
   for (const policy::ClientRecord& client : clients) absl::StrAppend(&out, Text(client), "\n");
   for (const policy::ClientUseRecord& use : uses) absl::StrAppend(&out, Text(use), "\n");
+  for (const policy::AdminTokenRecord& token : admin_tokens) {
+    absl::StrAppend(&out, "admin token ", token.name, " ", Text(token.added_at), " ",
+                    Text(token.expires), Text(token.tokens), "\n");
+  }
   return out;
 }
 

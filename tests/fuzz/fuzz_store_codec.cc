@@ -102,6 +102,9 @@ void CheckAsEach(std::string_view record) {
       record, [&row](std::string_view r) { return DecodeClientUse(row.first, r); },
       EncodeClientUse);
   CheckRecord(
+      record, [&row](std::string_view r) { return DecodeAdminToken(row.first, r); },
+      EncodeAdminToken);
+  CheckRecord(
       record,
       [&row](std::string_view r) {
         return DecodeBucket({ProjectId(row.first), row.second}, r);

@@ -18,10 +18,14 @@ using testing::Not;
 
 class AdminHttpTest : public testing::Test {
  protected:
-  void SetUp() override { cluster_ = Cluster::Start({.keys = TestKeys(2)}).value(); }
+  void SetUp() override {
+    cluster_ = Cluster::Start({.keys = TestKeys(2)}).value();
+    admin_ = cluster_->AdminHeader();
+  }
   Answer Ask(std::string method, std::string target, std::string body = "") {
-    HttpRequest request{.method = std::move(method), .target = std::move(target)};
-    if (!body.empty()) request.headers = {{"Content-Type", "application/json"}};
+    HttpRequest request{
+        .method = std::move(method), .target = std::move(target), .headers = {admin_}};
+    if (!body.empty()) request.headers.push_back({"Content-Type", "application/json"});
     request.body = std::move(body);
     const Answer answer = Fetch(cluster_->proxy_port(), request);
     EXPECT_THAT(answer.Header("content-type"), HasSubstr("application/json"));
@@ -32,6 +36,7 @@ class AdminHttpTest : public testing::Test {
   }
 
   std::unique_ptr<Cluster> cluster_;
+  fake::Header admin_;
 };
 
 TEST_F(AdminHttpTest, HealthSaysWhetherAnyKeyCanServe) {
@@ -125,15 +130,16 @@ TEST_F(AdminHttpTest, WrongMethodsAndPathsAreOursAndReachNoUpstream) {
 TEST_F(AdminHttpTest, PagesInABrowserCannotUseIt) {
   for (const auto& header : {fake::Header{"Origin", "http://evil.example"},
                              fake::Header{"Sec-Fetch-Site", "cross-site"}}) {
-    HttpRequest request{.method = "DELETE", .target = "/admin/keys/key_1", .headers = {header}};
+    HttpRequest request{
+        .method = "DELETE", .target = "/admin/keys/key_1", .headers = {admin_, header}};
     EXPECT_EQ(Fetch(cluster_->proxy_port(), request).status, 403) << header.name;
   }
-  // A name that somebody else may point to this machine.
+  // A name that somebody else may point to this machine: a page from there has no token to show.
   RawConnection rebound(cluster_->proxy_port());
   ASSERT_TRUE(
       rebound.Send("POST /admin/reset HTTP/1.1\r\nHost: evil.example\r\n"
                    "Content-Length: 0\r\n\r\n"));
-  EXPECT_EQ(rebound.ReadAnswer().status, 403);
+  EXPECT_EQ(rebound.ReadAnswer().status, 401);
   EXPECT_EQ(Ask("GET", "/admin/status/key_1").status, 200);
 }
 

@@ -55,6 +55,7 @@ class Canaries : public testing::Test {
     options.keyd = {{"LOG_LEVEL", "DEBUG"}};
     options.proxy = {{"LOG_LEVEL", "DEBUG"}, {"MAX_RETRIES", "0"}};
     cluster_ = Cluster::Start(options).value();
+    admin_ = cluster_->AdminHeader();
     for (const auto& [key, project] : later_) cluster_->fake().AddKey(key, project);
   }
 
@@ -69,7 +70,7 @@ class Canaries : public testing::Test {
     Note(name, finished.out + finished.err);
   }
   void Get(const std::string& target) {
-    const Answer answer = Fetch(cluster_->proxy_port(), {.target = target});
+    const Answer answer = Fetch(cluster_->proxy_port(), {.target = target, .headers = {admin_}});
     Note("GET " + target, answer.raw_head + answer.body);
   }
   void AnswerWithEveryKindOfFault();
@@ -78,6 +79,7 @@ class Canaries : public testing::Test {
   void ExpectNothing() const;
 
   std::unique_ptr<Cluster> cluster_;
+  fake::Header admin_;
   std::vector<std::pair<std::string, std::string>> later_;
   std::map<std::string, std::string> seen_;
 };
@@ -120,7 +122,7 @@ void Canaries::AskEverything() {
     const Answer answer =
         Fetch(cluster_->proxy_port(), {.method = "POST",
                                        .target = "/admin/keys",
-                                       .headers = {{"Content-Type", "application/json"}},
+                                       .headers = {admin_, {"Content-Type", "application/json"}},
                                        .body = body});
     Note("POST /admin/keys", answer.raw_head + answer.body);
   }

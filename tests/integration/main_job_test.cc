@@ -98,7 +98,11 @@ TEST(MainJob, SecretsAreInNoLogAndNoOutput) {
   request.target += "?key=client-secret";
   EXPECT_EQ(Fetch(cluster->proxy_port(), request).status, 200);
   const Finished status = cluster->Poolctl({"status", "--json"});
-  const Answer page = Get(cluster->proxy_port(), "/admin/status");
+  const fake::Header admin = cluster->AdminHeader();
+  const std::string token = admin.value.substr(admin.value.find(' ') + 1);
+  const Answer page = Fetch(cluster->proxy_port(), {.target = "/admin/status", .headers = {admin}});
+  EXPECT_EQ(page.status, 200);
+  Get(cluster->proxy_port(), "/admin/status?token=" + token);
   cluster->proxy().Signal(SIGTERM);
   EXPECT_EQ(cluster->proxy().WaitForExit(), 0);
   cluster->keyd().Signal(SIGTERM);
@@ -106,8 +110,8 @@ TEST(MainJob, SecretsAreInNoLogAndNoOutput) {
   for (const std::string& text :
        {cluster->proxy().Err(), cluster->proxy().Out(), cluster->keyd().Err(),
         cluster->keyd().Out(), status.out, page.body}) {
-    EXPECT_THAT(
-        text, Not(AnyOf(HasSubstr(TestKey(1)), HasSubstr(TestKey(2)), HasSubstr("client-secret"))));
+    EXPECT_THAT(text, Not(AnyOf(HasSubstr(TestKey(1)), HasSubstr(TestKey(2)),
+                                HasSubstr("client-secret"), HasSubstr(token))));
   }
   EXPECT_THAT(cluster->proxy().Err(), HasSubstr("request_done"));
 }

@@ -77,12 +77,25 @@ TEST_F(Roles, AProxyLeasesAndDoesNotAdminister) {
   const std::uint16_t port = cluster_->proxy_port();
   EXPECT_EQ(Fetch(port, GenerateContent()).status, 200);
   EXPECT_EQ(Fetch(port, {.target = "/health"}).status, 200);
-  EXPECT_EQ(Fetch(port, {.target = "/admin/status"}).status, 200);
-  EXPECT_EQ(Fetch(port, {.method = "DELETE", .target = "/admin/keys/key_1"}).status, 403);
+  EXPECT_EQ(Fetch(port, {.target = "/admin/status"}).status, 401);
+  EXPECT_EQ(Fetch(port, {.method = "DELETE", .target = "/admin/keys/key_1"}).status, 401);
   const Finished refused = Poolctl(proxy, {"remove", "key_1"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_THAT(refused.err, HasSubstr("the role of this certificate is proxy"));
+  EXPECT_EQ(Poolctl(proxy, {"admin-token", "add", "own"}).exit_code, 1);
   EXPECT_EQ(AdminCalls(cluster_->keyd_address()).Status()->keys.size(), 2u);
+}
+
+TEST_F(Roles, WhoShowsAnAdminTokenAdministersThroughAProxyToo) {
+  const CertificateFiles proxy = authority_.Issue("proxy", kProxyRole, "proxy-");
+  ASSERT_TRUE(cluster_->StartProxy(SettingsOf(proxy)).ok());
+  const std::uint16_t port = cluster_->proxy_port();
+  const fake::Header admin = cluster_->AdminHeader();
+  EXPECT_EQ(Fetch(port, {.target = "/admin/status", .headers = {admin}}).status, 200);
+  EXPECT_EQ(
+      Fetch(port, {.method = "DELETE", .target = "/admin/keys/key_1", .headers = {admin}}).status,
+      200);
+  EXPECT_EQ(AdminCalls(cluster_->keyd_address()).Status()->keys.size(), 1u);
 }
 
 TEST_F(Roles, AnAdministratorAdministersAndDoesNotLease) {

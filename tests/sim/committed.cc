@@ -39,6 +39,8 @@ void Committed::Write(const policy::Mutations& mutations) {
         clients_.erase(d.name);
         client_use_.erase(d.name);
       },
+      [this](const policy::AdminTokenRecord& r) { admin_tokens_[r.name] = r; },
+      [this](const policy::DeleteAdminToken& d) { admin_tokens_.erase(d.name); },
   };
   for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
 }
@@ -55,6 +57,7 @@ policy::Snapshot Committed::Load(Epoch epoch) const {
   for (const auto& [scope, record] : limits_) snapshot.limits.push_back(record);
   for (const auto& [name, record] : clients_) snapshot.clients.push_back(record);
   for (const auto& [name, record] : client_use_) snapshot.client_use.push_back(record);
+  for (const auto& [name, record] : admin_tokens_) snapshot.admin_tokens.push_back(record);
   return snapshot;
 }
 

@@ -25,6 +25,7 @@ class Committed {
   std::map<LimitScopeName, policy::LimitRecord> limits_;
   std::map<std::string, policy::ClientRecord> clients_;
   std::map<std::string, policy::ClientUseRecord> client_use_;
+  std::map<std::string, policy::AdminTokenRecord> admin_tokens_;
 };
 
 }  // namespace keypool::sim

@@ -22,12 +22,13 @@ class FakeAdminClient final : public client::AdminClient {
   // What Watch delivers, one list for each call; then it ends with `watch_end`.
   std::vector<std::vector<PoolStatus>> watches;
   absl::Status watch_end = absl::OkStatus();
-  std::vector<LimitRow> limits;       // what ListLimits answers, page by page
-  std::vector<ClientStatus> clients;  // what ListClients answers, page by page
-  RotatedMasterKey rotated;           // what RotateMasterKey answers
-  LimitSet unset_leaves;              // what UnsetLimits answers
-  Explanation explanation;            // what Explain answers, page by page
-  std::vector<PoolEvents> events;     // what Events answers, one after the other; then `error`
+  std::vector<LimitRow> limits;                // what ListLimits answers, page by page
+  std::vector<ClientStatus> clients;           // what ListClients answers, page by page
+  std::vector<AdminTokenStatus> admin_tokens;  // what ListAdminTokens answers
+  RotatedMasterKey rotated;                    // what RotateMasterKey answers
+  LimitSet unset_leaves;                       // what UnsetLimits answers
+  Explanation explanation;                     // what Explain answers, page by page
+  std::vector<PoolEvents> events;  // what Events answers, one after the other; then `error`
 
   ~FakeAdminClient() override {
     for (std::thread& thread : threads_) thread.join();
@@ -207,6 +208,35 @@ class FakeAdminClient final : public client::AdminClient {
       page.rows.push_back(client);
     }
     Answer<ClientsPage>(std::move(page), std::move(done));
+  }
+  static constexpr char kAdminToken[] = "gka_ATokenThatIsShownOnce";
+  static IssuedAdminToken IssuedAdmin(const std::string& name) {
+    AdminTokenStatus status;
+    status.name = name;
+    return {status, std::make_shared<const Secret>(kAdminToken)};
+  }
+  // Only the proxy asks for somebody else.
+  std::unique_ptr<AdminClient> ForHttp(SecretPtr) override { return nullptr; }
+  void AddAdminToken(AddAdminTokenCommand command, Done<IssuedAdminToken> done) override {
+    calls.push_back("add admin token " + command.name + " for " +
+                    absl::FormatDuration(command.expires_in));
+    Answer<IssuedAdminToken>(IssuedAdmin(command.name), std::move(done));
+  }
+  void RotateAdminToken(RotateAdminTokenCommand command, Done<IssuedAdminToken> done) override {
+    calls.push_back(
+        "rotate admin token " + command.name + " over " + absl::FormatDuration(command.overlap) +
+        (command.expires_in ? " for " + absl::FormatDuration(*command.expires_in) : ""));
+    IssuedAdminToken issued = IssuedAdmin(command.name);
+    issued.status.tokens.resize(command.overlap > absl::ZeroDuration() ? 2 : 1);
+    Answer<IssuedAdminToken>(std::move(issued), std::move(done));
+  }
+  void RevokeAdminToken(RevokeAdminTokenCommand command, Done<AdminTokenStatus> done) override {
+    calls.push_back("revoke admin token " + command.name);
+    Answer<AdminTokenStatus>(IssuedAdmin(command.name).status, std::move(done));
+  }
+  void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override {
+    calls.push_back("admin tokens");
+    Answer<std::vector<AdminTokenStatus>>(admin_tokens, std::move(done));
   }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {

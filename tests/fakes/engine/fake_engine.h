@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -46,6 +47,7 @@ class FakeEngine final : public engine::Engine {
   std::vector<AcquireCommand> Acquires() const;
   // Of the client's last token.
   TokenDigest ClientToken(const std::string& name) const;
+  TokenDigest AdminToken(const std::string& name) const;
   // What was applied, in order: "acquire MODEL" or "report LEASE".
   std::vector<std::string> Log() const;
   std::size_t Waiting() const;
@@ -75,6 +77,10 @@ class FakeEngine final : public engine::Engine {
   // Remembers names and terms; NOT_FOUND for what was not added.
   void ChangeClient(ClientCommand command, Done<ClientStatus> done) override;
   void ListClients(ClientsQuery query, Done<ClientsPage> done) override;
+  // Remembers names and the last token of each, which is good until it is revoked.
+  void ChangeAdminToken(AdminTokenCommand command, Done<AdminTokenStatus> done) override;
+  void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override;
+  void NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) override;
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
   std::uint64_t ChangeCount() const override { return changes_; }
@@ -105,6 +111,7 @@ class FakeEngine final : public engine::Engine {
   std::map<LimitScopeName, ScopeLimits> limits_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, ClientStatus> clients_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TokenDigest> client_tokens_ ABSL_GUARDED_BY(mutex_);  // the last one
+  std::map<std::string, TokenDigest> admin_tokens_ ABSL_GUARDED_BY(mutex_);   // the same
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

@@ -1,4 +1,4 @@
-// What the fake engine does with clients.
+// What the fake engine does with clients and admin tokens.
 #include <utility>
 #include <variant>
 
@@ -69,6 +69,56 @@ TokenDigest FakeEngine::ClientToken(const std::string& name) const {
   MutexLock lock(&mutex_);
   const auto found = client_tokens_.find(name);
   return found == client_tokens_.end() ? TokenDigest{} : found->second;
+}
+
+void FakeEngine::ChangeAdminToken(AdminTokenCommand command, Done<AdminTokenStatus> done) {
+  Enqueue([this, command = std::move(command), done = std::move(done)] {
+    AdminTokenStatus status;
+    status.name = std::visit([](const auto& c) { return c.name; }, command);
+    {
+      MutexLock lock(&mutex_);
+      if (const auto* add = std::get_if<AddAdminTokenCommand>(&command)) {
+        admin_tokens_[status.name] = add->token;
+      } else if (const auto* rotate = std::get_if<RotateAdminTokenCommand>(&command)) {
+        admin_tokens_[status.name] = rotate->token;
+      } else if (admin_tokens_.erase(status.name) == 0) {
+        status.name.clear();
+      }
+    }
+    if (status.name.empty()) return done(absl::NotFoundError("there is no such admin token"));
+    done(std::move(status));
+  });
+}
+
+void FakeEngine::ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) {
+  Enqueue([this, done = std::move(done)] {
+    std::vector<AdminTokenStatus> all;
+    {
+      MutexLock lock(&mutex_);
+      for (const auto& [name, digest] : admin_tokens_) all.emplace_back().name = name;
+    }
+    done(std::move(all));
+  });
+}
+
+void FakeEngine::NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) {
+  Enqueue([this, digest, done = std::move(done)] {
+    std::string found;
+    {
+      MutexLock lock(&mutex_);
+      for (const auto& [name, known] : admin_tokens_) {
+        if (known == digest) found = name;
+      }
+    }
+    if (found.empty()) return done(absl::UnauthenticatedError("no good admin token"));
+    done(std::move(found));
+  });
+}
+
+TokenDigest FakeEngine::AdminToken(const std::string& name) const {
+  MutexLock lock(&mutex_);
+  const auto found = admin_tokens_.find(name);
+  return found == admin_tokens_.end() ? TokenDigest{} : found->second;
 }
 
 }  // namespace keypool::fakes

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/status.h"
 #include "tests/integration/harness/programs.h"
@@ -147,6 +148,11 @@ absl::Status Cluster::StartProxy(const Settings& more) {
   proxy.tls_port = PortIn(*line, kTlsPortField);
   proxies_.push_back(std::move(proxy));
   return absl::OkStatus();
+}
+
+fake::Header Cluster::AdminHeader(const std::string& name) {
+  const Finished added = Poolctl({"admin-token", "add", name});
+  return {"Authorization", absl::StrCat("Bearer ", absl::StripAsciiWhitespace(added.out))};
 }
 
 Finished Cluster::Poolctl(std::vector<std::string> args, std::string input) {

@@ -68,6 +68,8 @@ class Cluster {
   // With `more` over what all proxies are told.
   absl::Status StartProxy(const Settings& more = {});
 
+  // A header with an admin token that was made for this.
+  fake::Header AdminHeader(const std::string& name = "test");
   // Runs poolctl against this keyd.
   Finished Poolctl(std::vector<std::string> args, std::string input = "");
 

@@ -71,14 +71,5 @@ TEST(PublicPrefix, PathBehindItThenItGoesAndNothingElseDoes) {
   EXPECT_EQ(AuthorityIn("files?from=https://pool.example/"), "");
 }
 
-TEST(LoopbackAddress, IsToldFromOthers) {
-  for (const char* own : {"127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"}) {
-    EXPECT_TRUE(IsLoopbackAddress(own)) << own;
-  }
-  for (const char* other : {"", "10.0.0.1", "::", "::ffff:10.0.0.1", "fe80::1", "1.127.0.0"}) {
-    EXPECT_FALSE(IsLoopbackAddress(other)) << other;
-  }
-}
-
 }  // namespace
 }  // namespace keypool::proxy

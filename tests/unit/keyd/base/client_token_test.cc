@@ -15,8 +15,8 @@ TEST(ClientToken, HasItsFormAndADigestOfItsOwn) {
   std::set<TokenDigest> digests;
   for (int i = 0; i < 100; ++i) {
     const std::string token = NewToken();
-    EXPECT_EQ(token.size(), kClientTokenBytes);
-    EXPECT_TRUE(token.starts_with(kClientTokenStart));
+    EXPECT_EQ(token.size(), kTokenBytes);
+    EXPECT_TRUE(token.starts_with(kClientToken.start));
     EXPECT_TRUE(LooksLikeClientToken(token));
     const auto digest = DigestOfClientToken(token);
     ASSERT_TRUE(digest.has_value()) << token;

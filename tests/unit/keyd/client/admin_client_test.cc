@@ -76,6 +76,36 @@ TEST_F(AdminClientTest, LimitsAreSetListedAndUnset) {
   EXPECT_EQ(imported.status().code(), absl::StatusCode::kUnimplemented);
 }
 
+TEST_F(AdminClientTest, AdminTokensAreMadeListedAndRevokedAndLetSomebodyInOverHttp) {
+  StartServer();
+  const auto client = Open();
+  const auto added =
+      Await<IssuedAdminToken>([&](auto done) { client->AddAdminToken({"ops"}, done); });
+  ASSERT_TRUE(added.ok()) << added.status();
+  const auto rotated = Await<IssuedAdminToken>([&](auto done) {
+    client->RotateAdminToken({"ops", absl::ZeroDuration()}, done);
+  });
+  ASSERT_TRUE(rotated.ok()) << rotated.status();
+  EXPECT_EQ(engine_.AdminToken("ops"), DigestOfToken(kAdminToken, *rotated->token));
+  using All = std::vector<AdminTokenStatus>;
+  const auto all = Await<All>([&](auto done) { client->ListAdminTokens(done); });
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), 1u);
+  EXPECT_EQ(all->front().name, "ops");
+  // The token before, one of another kind, and none.
+  for (const SecretPtr& token :
+       {added->token, std::make_shared<const Secret>("AIza\x01 is no token"), SecretPtr()}) {
+    const auto nobody = client->ForHttp(token);
+    EXPECT_EQ(AwaitStatus(nobody.get()).status().code(), absl::StatusCode::kUnauthenticated);
+  }
+  const auto ops = client->ForHttp(rotated->token);
+  EXPECT_TRUE(AwaitStatus(ops.get()).ok());
+  EXPECT_TRUE(
+      Await<AdminTokenStatus>([&](auto done) { client->RevokeAdminToken({"ops"}, done); }).ok());
+  EXPECT_EQ(AwaitStatus(ops.get()).status().code(), absl::StatusCode::kUnauthenticated);
+  EXPECT_TRUE(AwaitStatus(client.get()).ok()) << "nobody came over HTTP";
+}
+
 TEST_F(AdminClientTest, ClientsAreMadeChangedListedAndRevoked) {
   StartServer();
   const auto client = Open();

@@ -126,6 +126,25 @@ TEST_F(EngineTest, ChangesOfAnOperatorSurviveALossOfPowerAndLeasesOnlyWhenAsked)
   EXPECT_EQ(store_.DurabilitiesAsked().back(), store::Durability::kPower);
 }
 
+TEST_F(EngineTest, AnAdminTokenIsOnDiskBeforeItsAnswerAndAskingForItsNameIsAQuestion) {
+  Start();
+  auto [done, added] = Expecting<absl::StatusOr<AdminTokenStatus>>();
+  engine_->ChangeAdminToken(AddAdminTokenCommand{.name = "ops", .token = {1}}, done);
+  EXPECT_TRUE(Await(std::move(added)).ok());
+  EXPECT_EQ(store_.DurabilitiesAsked().back(), store::Durability::kPower);
+  const int before = store_.CommitsAsked();
+  auto [name_done, name] = Expecting<absl::StatusOr<std::string>>();
+  engine_->NameOfAdminToken(TokenDigest{1}, name_done);
+  EXPECT_EQ(Await(std::move(name)).value_or(""), "ops");
+  auto [none_done, none] = Expecting<absl::StatusOr<std::string>>();
+  engine_->NameOfAdminToken(std::nullopt, none_done);
+  EXPECT_TRUE(absl::IsUnauthenticated(Await(std::move(none)).status()));
+  auto [all_done, all] = Expecting<absl::StatusOr<std::vector<AdminTokenStatus>>>();
+  engine_->ListAdminTokens(all_done);
+  EXPECT_EQ(Await(std::move(all))->size(), 1u);
+  EXPECT_EQ(store_.CommitsAsked(), before);
+}
+
 TEST_F(EngineTest, AdminCommandsAnswerWithTheirResults) {
   Start();
   const KeyId id = AddKeyNow("AIza-first-secret-text");

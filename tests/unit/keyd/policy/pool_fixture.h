@@ -58,6 +58,7 @@ class PoolTest : public testing::Test {
     for (const auto& [scope, record] : stored_limits) snapshot.limits.push_back(record);
     for (const auto& [name, record] : stored_clients) snapshot.clients.push_back(record);
     for (const auto& [name, record] : stored_client_use) snapshot.client_use.push_back(record);
+    for (const auto& [name, record] : stored_admin_tokens) snapshot.admin_tokens.push_back(record);
     auto restored = Pool::Restore(config, std::move(snapshot), now(), &mutations);
     ASSERT_TRUE(restored.ok()) << restored.status();
     pool = *std::move(restored);
@@ -175,6 +176,7 @@ class PoolTest : public testing::Test {
   std::map<LimitScopeName, LimitRecord> stored_limits;
   std::map<std::string, ClientRecord> stored_clients;
   std::map<std::string, ClientUseRecord> stored_client_use;
+  std::map<std::string, AdminTokenRecord> stored_admin_tokens;
   std::mt19937_64 random{1};
 
  private:
@@ -198,6 +200,10 @@ class PoolTest : public testing::Test {
     if (const auto* r = std::get_if<DeleteClient>(&mutation)) {
       stored_clients.erase(r->name);
       stored_client_use.erase(r->name);
+    }
+    if (const auto* r = std::get_if<AdminTokenRecord>(&mutation)) stored_admin_tokens[r->name] = *r;
+    if (const auto* r = std::get_if<DeleteAdminToken>(&mutation)) {
+      stored_admin_tokens.erase(r->name);
     }
     if (const auto* r = std::get_if<DeleteBucket>(&mutation)) {
       stored.erase({r->name.project.value(), r->name.model});

@@ -34,6 +34,27 @@ TEST(KeydConfig, DefaultsAreThoseOfTheOriginalAndTheSocketIsInTheDataDir) {
   EXPECT_EQ(ServerOptions(config).lease_time_to_live, options->pool.lease_time_to_live);
 }
 
+TEST(KeydConfig, AGroupOfTheSocketIsOneThatThereIs) {
+  for (const char* group : {"root", "0", "12345"}) {
+    Config config;
+    const Settings::Parsed parsed =
+        Parse({{"DATA_DIR", "/data"}, {"KEYD_SOCKET_GROUP", group}}, &config);
+    EXPECT_EQ(parsed.next, Settings::Next::kRun) << parsed.err;
+    EXPECT_EQ(ServerOptions(config).socket_group, group);
+  }
+  for (const char* group : {"no-such-group", "-1", "4294967295", "4294967296"}) {
+    Config config;
+    const Settings::Parsed parsed =
+        Parse({{"DATA_DIR", "/data"}, {"KEYD_SOCKET_GROUP", group}}, &config);
+    EXPECT_EQ(parsed.exit_code, 2) << group;
+    EXPECT_THAT(parsed.err, HasSubstr("KEYD_SOCKET_GROUP"));
+    EXPECT_THAT(parsed.err, HasSubstr("groupadd"));
+  }
+  Config config;
+  EXPECT_EQ(Parse({{"DATA_DIR", "/data"}}, &config).next, Settings::Next::kRun);
+  EXPECT_EQ(ServerOptions(config).socket_group, "");
+}
+
 TEST(KeydConfig, SettingsReachTheEngineAndTheServer) {
   Config config;
   const Settings::Parsed parsed = Parse({{"DATA_DIR", "/data"},

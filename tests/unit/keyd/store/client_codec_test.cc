@@ -10,6 +10,7 @@
 namespace keypool::store {
 namespace {
 
+using policy::AdminTokenRecord;
 using policy::ClientRecord;
 using policy::ClientUseRecord;
 using ::testing::HasSubstr;
@@ -22,6 +23,12 @@ std::string Encoded(const ClientRecord& record) {
 std::string Encoded(const ClientUseRecord& record) {
   std::string out;
   EncodeClientUse(record, &out);
+  return out;
+}
+
+std::string Encoded(const AdminTokenRecord& record) {
+  std::string out;
+  EncodeAdminToken(record, &out);
   return out;
 }
 
@@ -52,6 +59,24 @@ TEST(ClientCodec, RecordsComeBackWhole) {
   ASSERT_TRUE(back.ok()) << back.status();
   EXPECT_EQ(Encoded(*back), Encoded(use));
   EXPECT_EQ(back->minute.size(), 1u);
+}
+
+TEST(ClientCodec, AdminTokensComeBackWholeAndFromTheirOwnRowOnly) {
+  AdminTokenRecord record;
+  record.name = "ops";
+  record.added_at = absl::FromUnixNanos(1);
+  for (const absl::Time expires : {absl::FromUnixSeconds(9), absl::InfiniteFuture()}) {
+    record.expires = expires;
+    const auto back = DecodeAdminToken("ops", Encoded(record));
+    ASSERT_TRUE(back.ok()) << back.status();
+    EXPECT_EQ(*back, record);
+    record.tokens.push_back({.digest = {0xab},
+                             .made_at = absl::FromUnixNanos(2),
+                             .valid_until = absl::FromUnixSeconds(7)});
+  }
+  const auto other = DecodeAdminToken("other", Encoded(record));
+  EXPECT_EQ(other.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(other.status().message()), HasSubstr("admin_tokens"));
 }
 
 // What is on disk must not change with the code.

@@ -1,4 +1,4 @@
-#include "keyd/base/client_token.h"
+#include "keyd/base/token.h"
 
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
@@ -18,18 +18,18 @@ namespace {
 constexpr std::size_t kRandomBytes = 32;
 constexpr std::size_t kChecksumBytes = 4;  // the digest's last
 constexpr std::size_t kPayloadBytes = kRandomBytes + kChecksumBytes;
-static_assert(kClientTokenStart.size() + kPayloadBytes / 3 * 4 == kClientTokenBytes &&
-              kPayloadBytes % 3 == 0);
+static_assert(kTokenStartBytes + kPayloadBytes / 3 * 4 == kTokenBytes && kPayloadBytes % 3 == 0);
 
 using Payload = std::array<std::uint8_t, kPayloadBytes>;
 
-TokenDigest DigestOfBits(const std::uint8_t* random) {
-  constexpr std::string_view kPurpose = "keypool client token";
-  std::array<std::uint8_t, kPurpose.size() + kRandomBytes> input;
-  std::copy(kPurpose.begin(), kPurpose.end(), input.begin());
-  std::copy_n(random, kRandomBytes, input.begin() + kPurpose.size());
+TokenDigest DigestOfBits(const TokenKind& kind, const std::uint8_t* random) {
+  constexpr std::size_t kPurposeBytesMax = 32;
+  std::array<std::uint8_t, kPurposeBytesMax + kRandomBytes> input;
+  const std::string_view purpose = kind.purpose.substr(0, kPurposeBytesMax);
+  const auto end = std::copy(purpose.begin(), purpose.end(), input.begin());
+  std::copy_n(random, kRandomBytes, end);
   TokenDigest digest;
-  SHA256(input.data(), input.size(), digest.data());
+  SHA256(input.data(), purpose.size() + kRandomBytes, digest.data());
   OPENSSL_cleanse(input.data(), input.size());
   return digest;
 }
@@ -47,7 +47,7 @@ int ValueOf(char c) {
 Payload Decode(std::string_view text) {
   Payload payload;
   auto out = payload.begin();
-  for (std::size_t i = kClientTokenStart.size(); i < kClientTokenBytes; i += 4) {
+  for (std::size_t i = kTokenStartBytes; i < kTokenBytes; i += 4) {
     std::uint32_t word = 0;
     for (std::size_t j = 0; j < 4; ++j) {
       word = (word << 6) | static_cast<std::uint32_t>(ValueOf(text[i + j]));
@@ -61,32 +61,32 @@ Payload Decode(std::string_view text) {
 
 }  // namespace
 
-absl::StatusOr<SecretPtr> MakeClientToken() {
+absl::StatusOr<SecretPtr> MakeToken(const TokenKind& kind) {
   Payload payload;
   if (RAND_priv_bytes(payload.data(), kRandomBytes) != 1) {
     return absl::UnavailableError("the machine has no random bits for a token; try again");
   }
-  const TokenDigest digest = DigestOfBits(payload.data());
+  const TokenDigest digest = DigestOfBits(kind, payload.data());
   std::copy_n(digest.end() - kChecksumBytes, kChecksumBytes, payload.begin() + kRandomBytes);
   std::string text = absl::WebSafeBase64Escape(
       absl::string_view(reinterpret_cast<const char*>(payload.data()), payload.size()));
-  text.insert(0, kClientTokenStart);
+  text.insert(0, kind.start);
   auto token = std::make_shared<const Secret>(text);
   OPENSSL_cleanse(payload.data(), payload.size());
   OPENSSL_cleanse(text.data(), text.size());
   return token;
 }
 
-bool LooksLikeClientToken(std::string_view text) {
-  return text.size() == kClientTokenBytes && text.starts_with(kClientTokenStart) &&
-         std::all_of(text.begin() + kClientTokenStart.size(), text.end(),
+bool LooksLikeToken(const TokenKind& kind, std::string_view text) {
+  return text.size() == kTokenBytes && text.starts_with(kind.start) &&
+         std::all_of(text.begin() + kTokenStartBytes, text.end(),
                      [](char c) { return ValueOf(c) >= 0; });
 }
 
-std::optional<TokenDigest> DigestOfClientToken(std::string_view text) {
-  if (!LooksLikeClientToken(text)) return std::nullopt;
+std::optional<TokenDigest> DigestOfToken(const TokenKind& kind, std::string_view text) {
+  if (!LooksLikeToken(kind, text)) return std::nullopt;
   Payload payload = Decode(text);
-  const TokenDigest digest = DigestOfBits(payload.data());
+  const TokenDigest digest = DigestOfBits(kind, payload.data());
   const bool whole = CRYPTO_memcmp(payload.data() + kRandomBytes, digest.end() - kChecksumBytes,
                                    kChecksumBytes) == 0;
   OPENSSL_cleanse(payload.data(), payload.size());
@@ -94,12 +94,8 @@ std::optional<TokenDigest> DigestOfClientToken(std::string_view text) {
   return digest;
 }
 
-std::optional<TokenDigest> DigestOfClientToken(const Secret& text) {
-  return DigestOfClientToken(text.Reveal());
-}
-
-TokenDigest DigestOf(const Secret& token) {
-  return DigestOfClientToken(token.Reveal()).value_or(TokenDigest{});
+std::optional<TokenDigest> DigestOfToken(const TokenKind& kind, const Secret& token) {
+  return DigestOfToken(kind, token.Reveal());
 }
 
 bool TokenDigestEqual::operator()(const TokenDigest& a, const TokenDigest& b) const {
