@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "cli/audit_command.h"
 #include "cli/client_command.h"
 #include "cli/events_command.h"
 #include "cli/explain_command.h"
@@ -162,6 +163,8 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return RotateMasterKey(keyd, console);
     case Command::kClient:
       return RunClient(options, keyd, console, zone);
+    case Command::kAudit:
+      return RunAudit(options, keyd, console, clock, zone);
   }
   return kUsage;
 }

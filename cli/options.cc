@@ -5,6 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "cli/audit_options.h"
 #include "cli/client_options.h"
 #include "cli/limits_options.h"
 #include "keyd/base/state_dir.h"
@@ -102,6 +103,7 @@ struct Texts {
   std::string data_dir, key, limit;
   LimitsTexts limits;
   ClientTexts client;
+  AuditTexts audit;
   std::string by = "project", days = "7";
 };
 
@@ -219,10 +221,11 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
   settings.AddCommand("rotate-master-key", "Seals the keys on keyd's disk with another master key.",
                       kRotateExamples);
   DeclareClient(settings, o, &texts->client);
+  DeclareAudit(settings, o, &texts->audit);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 12> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 13> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
@@ -235,6 +238,7 @@ Command CommandOf(std::string_view name) {
       {"limits", Command::kLimits},
       {"rotate-master-key", Command::kRotateMasterKey},
       {"client", Command::kClient},
+      {"audit", Command::kAudit},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

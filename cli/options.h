@@ -26,7 +26,8 @@ enum class Command {
   kEvents,
   kLimits,
   kRotateMasterKey,
-  kClient
+  kClient,
+  kAudit
 };
 enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
 enum class ClientAction { kAdd, kList, kShow, kLimits, kRotate, kRevoke, kRemove };
@@ -38,13 +39,13 @@ struct Options {
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it; always there for explain
-  bool json = false;         // status, usage, explain, events, limits list, client
+  bool json = false;         // status, usage, explain, events, limits list, client, audit
   bool watch = false;        // status
   std::string project;       // add; explain: only its keys
   std::string file;          // add, limits import: "-" or a path; add: empty when not said
   std::string reason;        // disable
   bool yes = false;          // reset: do not ask
-  std::size_t limit = 50;    // events: the newest so many
+  std::size_t limit = 50;    // events, audit: the newest so many
   bool follow = false;       // events
 
   // --- usage
@@ -65,6 +66,10 @@ struct Options {
   std::string client_name;                 // of every action but list
   ClientChange client_terms;               // add, limits
   absl::Duration overlap = kTokenOverlap;  // rotate
+
+  // --- audit
+  bool verify = false;
+  std::uint64_t before = 0;  // smaller numbers only; 0: the newest
 };
 
 // Fills `*options` when the result says kRun.

@@ -79,6 +79,18 @@ void TellStart(const Config& config, const PoolSummary& summary) {
   }
 }
 
+// Serving goes on, whatever is found: `poolctl audit --verify` says it again.
+void CheckAudit(engine::Engine* engine) {
+  engine->VerifyAudit([](const absl::StatusOr<AuditVerdict>& verdict) {
+    if (!verdict.ok()) {
+      log::Error("audit_unchecked", {{"error", ToStd(verdict.status().message())}});
+    } else if (verdict->broken) {
+      log::Error("audit_broken",
+                 {{"record", verdict->broken->number}, {"why", verdict->broken->why}});
+    }
+  });
+}
+
 // Returns after SIGTERM or SIGINT and a clean end. `stop_signals` are blocked in every thread.
 absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::Options& options,
                    ImportList keys, const sigset_t& stop_signals) {
@@ -90,6 +102,7 @@ absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::
   (*engine)->OnUnhealthy([](const absl::Status& why) {
     log::Error("unhealthy", {{"error", ToStd(why.message())}});
   });
+  CheckAudit(engine->get());
   KP_RETURN_IF_ERROR(Import(std::exchange(keys, {}), engine->get()));
   const absl::StatusOr<PoolSummary> summary = AskSummary(engine->get());
   if (!summary.ok()) return summary.status();

@@ -11,6 +11,7 @@
 #include "keyd/base/mutex.h"
 #include "keyd/client/channel.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/audit_wire.h"
 #include "keyd/wire/client_wire.h"
 #include "keyd/wire/deadline.h"
 #include "keyd/wire/event.h"
@@ -129,6 +130,14 @@ class Admin final : public AdminClient {
   void ListClients(ClientsQuery query, Done<ClientsPage> done) override {
     Start(Encoded<v1::ListClientsRequest>(query), &v1::Admin::Stub::PrepareAsyncListClients,
           Decoding<v1::ListClientsResponse>(std::move(done)));
+  }
+  void ListAudit(AuditQuery query, Done<AuditPage> done) override {
+    Start(Encoded<v1::ListAuditRequest>(query), &v1::Admin::Stub::PrepareAsyncListAudit,
+          Decoding<v1::ListAuditResponse>(std::move(done)));
+  }
+  void VerifyAudit(Done<AuditVerdict> done) override {
+    Start(v1::VerifyAuditRequest(), &v1::Admin::Stub::PrepareAsyncVerifyAudit,
+          Decoding<v1::VerifyAuditResponse>(std::move(done)));
   }
   void Usage(UsageQuery query, Done<UsagePage> done) override {
     Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
+#include "keyd/base/audit.h"
 #include "keyd/base/clients.h"
 #include "keyd/client/keyd_address.h"
 
@@ -53,6 +54,8 @@ class AdminClient {
   virtual void RevokeClient(RevokeClientCommand command, Done<ClientStatus> done) = 0;
   virtual void RemoveClient(RemoveClientCommand command, Done<ClientStatus> done) = 0;
   virtual void ListClients(ClientsQuery query, Done<ClientsPage> done) = 0;
+  virtual void ListAudit(AuditQuery query, Done<AuditPage> done) = 0;
+  virtual void VerifyAudit(Done<AuditVerdict> done) = 0;
 
   // Blocks, and calls `on_status` for every status that keyd sends, until it returns false (then
   // OK) or the stream ends.

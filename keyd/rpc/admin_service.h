@@ -5,15 +5,22 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
+#include "keyd/base/audit.h"
 #include "keyd/engine/engine.h"
+#include "keyd/rpc/caller.h"
 #include "keyd/rpc/calls.h"
+#include "keyd/rpc/denied_calls.h"
 #include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/master_key_rotation.h"
 #include "keyd/rpc/unary_call.h"
 #include "keyd/rpc/watch_call.h"
+#include "keyd/wire/admin_wire.h"
+#include "keyd/wire/client_wire.h"
 #include "keypool/v1/admin.grpc.pb.h"
 
 namespace keypool::rpc {
@@ -23,11 +30,12 @@ class AdminService {
   enum class Access { kChanges, kReadsOnly };
   // Everything must outlive it; it must outlive the server.
   AdminService(Access access, engine::Engine* engine, ParseLimitsText parse_limits,
-               MasterKeyRotation rotate_master_key, Calls* calls)
+               MasterKeyRotation rotate_master_key, const Callers* callers, Calls* calls)
       : access_(access),
         engine_(engine),
         parse_limits_(std::move(parse_limits)),
         rotate_master_key_now_(std::move(rotate_master_key)),
+        callers_(callers),
         calls_(calls) {}
   // Waits for a rotation under way.
   ~AdminService();
@@ -58,21 +66,35 @@ class AdminService {
   using RotateClientCall = UnaryCall<v1::RotateClientRequest, v1::IssuedClient>;
   using RevokeClientCall = UnaryCall<v1::RevokeClientRequest, v1::Client>;
   using RemoveClientCall = UnaryCall<v1::RemoveClientRequest, v1::Client>;
+  using ListAuditCall = UnaryCall<v1::ListAuditRequest, v1::ListAuditResponse>;
+  using VerifyAuditCall = UnaryCall<v1::VerifyAuditRequest, v1::VerifyAuditResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
-  // The handler of a call that changes something.
+  // The handler of a call that changes something. `what`: as the audit calls it.
   template <class Call>
-  std::function<void(Call*)> Guarded(void (AdminService::*handle)(Call*)) {
+  std::function<void(Call*)> Guarded(std::string_view what, void (AdminService::*handle)(Call*)) {
     return Guarded(
-        std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
+        what, std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
   }
   template <class Call>
-  std::function<void(Call*)> Guarded(std::function<void(Call*)> handle) {
-    return [this, handle = std::move(handle)](Call* call) {
+  std::function<void(Call*)> Guarded(std::string_view what, std::function<void(Call*)> handle) {
+    return [this, what, handle = std::move(handle)](Call* call) {
       if (access_ == Access::kChanges) return handle(call);
-      call->Fail(absl::PermissionDeniedError(
-          "the role of this certificate is proxy: it may look at the pool, not change it"));
+      Deny(what, callers_->Of(call->context()),
+           [call](const absl::Status& denied) { call->Fail(denied); });
     };
+  }
+  // Records it, and then fails the call.
+  void Deny(std::string_view what, std::string who, std::function<void(absl::Status)> fail);
+  // Blocks. Errors: of Engine::Record.
+  absl::Status RecordNow(AuditEntry entry, absl::Status result);
+
+  // The command that a call asks for, with who asks.
+  template <class Call>
+  auto ReadChange(const Call* call) const {
+    auto command = wire::Decode(call->request());
+    if (command.ok()) command->who = callers_->Of(call->context());
+    return command;
   }
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
@@ -82,6 +104,7 @@ class AdminService {
   void ServeLimits(grpc::ServerCompletionQueue* queue);
   void ServeMasterKey(grpc::ServerCompletionQueue* queue);
   void ServeClients(grpc::ServerCompletionQueue* queue);  // admin_clients.cc
+  void ServeAudit(grpc::ServerCompletionQueue* queue);    // admin_audit.cc
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -99,12 +122,16 @@ class AdminService {
   void ImportLimits(ImportLimitsCall* call);
   void ListLimits(ListLimitsCall* call);
   void RotateMasterKey(RotateMasterKeyCall* call);
+  absl::StatusOr<RotatedMasterKey> RotateAndRecord(const std::string& who);
   void ListClients(ListClientsCall* call);
+  void ListAudit(ListAuditCall* call);
+  void VerifyAudit(VerifyAuditCall* call);
 
   const Access access_;
   engine::Engine* const engine_;
   const ParseLimitsText parse_limits_;
   const MasterKeyRotation rotate_master_key_now_;
+  const Callers* const callers_;
   Calls* const calls_;
   v1::Admin::AsyncService service_;
   StatusCall::Method status_;
@@ -131,6 +158,9 @@ class AdminService {
   RotateClientCall::Method rotate_client_;
   RevokeClientCall::Method revoke_client_;
   RemoveClientCall::Method remove_client_;
+  ListAuditCall::Method list_audit_;
+  VerifyAuditCall::Method verify_audit_;
+  DeniedCalls denied_;
 };
 
 }  // namespace keypool::rpc

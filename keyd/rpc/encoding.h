@@ -4,6 +4,7 @@
 #include "absl/status/statusor.h"
 #include "keyd/engine/engine.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/audit_wire.h"
 #include "keyd/wire/client_wire.h"
 
 namespace keypool::rpc {

@@ -6,15 +6,13 @@
 
 #include <cerrno>
 #include <cstring>
-#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "keyd/base/assert.h"
+#include "keyd/rpc/socket.h"
 
 namespace keypool::rpc {
 namespace {
-
-std::string ErrorText(int error) { return std::generic_category().message(error); }
 
 absl::Status Refuse(const std::string& path, std::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat("KEYD_LISTEN: ", path, ": ", std::string(why)));

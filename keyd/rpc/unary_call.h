@@ -35,6 +35,7 @@ class UnaryCall final : public wire::Event {
   }
 
   const Request& request() const { return request_; }
+  const grpc::ServerContext& context() const { return context_; }
   void Reply(const Response& response) {
     answered_ = true;
     writer_.Finish(response, grpc::Status::OK, Tag());

@@ -15,10 +15,13 @@
 namespace keypool::store {
 namespace {
 
+using policy::AuditKeyRecord;
+using policy::AuditState;
 using policy::BucketName;
 using policy::BucketRecord;
 using policy::ClientRecord;
 using policy::ClientUseRecord;
+using policy::DeleteAudit;
 using policy::DeleteBucket;
 using policy::DeleteClient;
 using policy::DeleteKey;
@@ -169,8 +172,9 @@ struct SqliteTables::Statements {
   SqliteStatement put_client, put_client_use, delete_client, delete_client_use;
 };
 
-SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
-    : db_(db), statements_(std::move(statements)) {}
+SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements,
+                           std::unique_ptr<SqliteAudit> audit)
+    : db_(db), statements_(std::move(statements)), audit_(std::move(audit)) {}
 
 SqliteTables::~SqliteTables() = default;
 
@@ -213,7 +217,10 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++), std::move(*next++), std::move(*next++),
                      std::move(*next++), std::move(*next++)});
-  return std::unique_ptr<SqliteTables>(new SqliteTables(db, std::move(statements)));
+  absl::StatusOr<std::unique_ptr<SqliteAudit>> audit = SqliteAudit::Open(db);
+  if (!audit.ok()) return audit.status();
+  return std::unique_ptr<SqliteTables>(
+      new SqliteTables(db, std::move(statements), *std::move(audit)));
 }
 
 absl::Status SqliteTables::Begin() { return statements_->begin.Run(); }
@@ -305,6 +312,9 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() {
       EachRow(db_, "SELECT name, record FROM client_use", [&](const SqliteStatement& row) {
         return Append(DecodeClientUse(row.Bytes(0), row.Bytes(1)), &snapshot.client_use);
       }));
+  absl::StatusOr<policy::AuditSnapshot> audit = audit_->ReadAll(*sealer_);
+  if (!audit.ok()) return audit.status();
+  snapshot.audit = *std::move(audit);
   return snapshot;
 }
 
@@ -312,6 +322,11 @@ struct SqliteTables::Writer {
   Statements& to;
   const Sealer& sealer;
   std::string& bytes;
+  SqliteAudit& audit;
+  absl::Status operator()(const AuditRecord& record) { return audit.Write(record); }
+  absl::Status operator()(const AuditState& state) { return audit.Write(state); }
+  absl::Status operator()(const AuditKeyRecord& record) { return audit.Write(record, sealer); }
+  absl::Status operator()(const DeleteAudit& records) { return audit.Write(records); }
   absl::Status operator()(const PoolRecord& record) {
     EncodePool(record, &bytes);
     return to.put_pool.BindBlob(1, bytes).Run();
@@ -378,7 +393,7 @@ struct SqliteTables::Writer {
 };
 
 absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
-  return std::visit(Writer{*statements_, *sealer_, record_}, mutation);
+  return std::visit(Writer{*statements_, *sealer_, record_, *audit_}, mutation);
 }
 
 }  // namespace keypool::store

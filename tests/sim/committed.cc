@@ -39,6 +39,11 @@ void Committed::Write(const policy::Mutations& mutations) {
         clients_.erase(d.name);
         client_use_.erase(d.name);
       },
+      // The audit is the engine's: no command of the pool writes it.
+      [](const AuditRecord&) {},
+      [](const policy::AuditState&) {},
+      [](const policy::AuditKeyRecord&) {},
+      [](const policy::DeleteAudit&) {},
   };
   for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
 }

@@ -26,6 +26,8 @@ class FakeAdminClient final : public client::AdminClient {
   std::vector<ClientStatus> clients;  // what ListClients answers, page by page
   RotatedMasterKey rotated;           // what RotateMasterKey answers
   LimitSet unset_leaves;              // what UnsetLimits answers
+  std::vector<AuditRow> audit;        // what ListAudit answers, the last of them
+  AuditVerdict verdict;               // what VerifyAudit answers
   Explanation explanation;            // what Explain answers, page by page
   std::vector<PoolEvents> events;     // what Events answers, one after the other; then `error`
 
@@ -207,6 +209,15 @@ class FakeAdminClient final : public client::AdminClient {
       page.rows.push_back(client);
     }
     Answer<ClientsPage>(std::move(page), std::move(done));
+  }
+  void ListAudit(AuditQuery query, Done<AuditPage> done) override {
+    calls.push_back("audit before " + std::to_string(query.before) + " at most " +
+                    std::to_string(query.rows_max));
+    Answer<AuditPage>({audit, false}, std::move(done));
+  }
+  void VerifyAudit(Done<AuditVerdict> done) override {
+    calls.push_back("verify audit");
+    Answer<AuditVerdict>(verdict, std::move(done));
   }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {
