@@ -44,10 +44,14 @@ std::string Cut(std::string text) {
 
 AuditLog::AuditLog(policy::AuditSnapshot found, std::uint64_t records_max)
     : records_max_(records_max) {
-  if (IsEmpty(found)) return BeginAnew("", 0);
+  if (IsEmpty(found)) {
+    BeginAnew("", 0);
+    return;
+  }
   if (const std::string damage = DamageOf(found); !damage.empty()) {
     const std::uint64_t known = found.basis.state ? found.basis.state->last.number : 0;
-    return BeginAnew(damage, std::max(found.newest, known));
+    BeginAnew(damage, std::max(found.newest, known));
+    return;
   }
   key_ = std::move(found.basis.key);
   state_ = *std::move(found.basis.state);
