@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -19,7 +20,10 @@ class AdminAudit : public ServerFixture {
  protected:
   void SetUp() override {
     ServerOptions options = Options();
-    options.rotate_master_key = [this] { return rotated_; };
+    options.rotate_master_key = [this]() -> absl::StatusOr<RotatedMasterKey> {
+      if (rotation_fails_) return absl::FailedPreconditionError("no other key");
+      return RotatedMasterKey{3, "a place"};
+    };
     auto server = Server::Start(options, &engine_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -41,7 +45,7 @@ class AdminAudit : public ServerFixture {
   }
 
   const std::string me_ = absl::StrCat("uid ", geteuid());
-  absl::StatusOr<RotatedMasterKey> rotated_ = RotatedMasterKey{3, "a place"};
+  std::atomic<bool> rotation_fails_ = false;
   std::unique_ptr<v1::Admin::Stub> stub_;
 };
 
@@ -61,7 +65,7 @@ TEST_F(AdminAudit, UserAtTheOtherEndOfTheSocketIsTheCaller) {
 
 TEST_F(AdminAudit, RotationIsRecordedBeforeItBeginsAndWhenItIsDone) {
   ASSERT_TRUE(Rotate().ok());
-  rotated_ = absl::FailedPreconditionError("no other key");
+  rotation_fails_ = true;
   EXPECT_EQ(Rotate().error_code(), grpc::StatusCode::FAILED_PRECONDITION);
   const v1::ListAuditResponse page = List();
   ASSERT_EQ(page.records_size(), 4);
