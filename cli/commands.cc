@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "cli/admin_token_command.h"
+#include "cli/audit_command.h"
 #include "cli/client_command.h"
 #include "cli/events_command.h"
 #include "cli/explain_command.h"
@@ -165,6 +166,8 @@ ExitCode RunCommand(const Options& options, client::AdminClient& keyd, Console& 
       return RunClient(options, keyd, console, zone);
     case Command::kAdminToken:
       return RunAdminToken(options, keyd, console, zone);
+    case Command::kAudit:
+      return RunAudit(options, keyd, console, clock, zone);
   }
   return kUsage;
 }

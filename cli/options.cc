@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "cli/admin_token_options.h"
+#include "cli/audit_options.h"
 #include "cli/client_options.h"
 #include "cli/limits_options.h"
 #include "keyd/base/state_dir.h"
@@ -104,6 +105,7 @@ struct Texts {
   LimitsTexts limits;
   ClientTexts client;
   AdminTokenTexts admin_token;
+  AuditTexts audit;
   std::string by = "project", days = "7";
 };
 
@@ -222,10 +224,11 @@ void DeclareCommands(Settings& settings, Options* o, Texts* texts) {
                       kRotateExamples);
   DeclareClient(settings, o, &texts->client);
   DeclareAdminToken(settings, o, &texts->admin_token);
+  DeclareAudit(settings, o, &texts->audit);
 }
 
 Command CommandOf(std::string_view name) {
-  constexpr std::array<std::pair<std::string_view, Command>, 13> kCommands = {{
+  constexpr std::array<std::pair<std::string_view, Command>, 14> kCommands = {{
       {"status", Command::kStatus},
       {"add", Command::kAdd},
       {"remove", Command::kRemove},
@@ -239,6 +242,7 @@ Command CommandOf(std::string_view name) {
       {"rotate-master-key", Command::kRotateMasterKey},
       {"client", Command::kClient},
       {"admin-token", Command::kAdminToken},
+      {"audit", Command::kAudit},
   }};
   for (const auto& [known, command] : kCommands) {
     if (known == name) return command;

@@ -27,7 +27,8 @@ enum class Command {
   kLimits,
   kRotateMasterKey,
   kClient,
-  kAdminToken
+  kAdminToken,
+  kAudit
 };
 enum class LimitsAction { kList, kSet, kUnset, kImport, kExport };
 enum class ClientAction { kAdd, kList, kShow, kLimits, kRotate, kRevoke, kRemove };
@@ -40,14 +41,14 @@ struct Options {
   absl::Duration timeout = absl::Seconds(5);
   std::optional<KeyId> key;  // always there for remove, disable and enable
   std::string model;         // status: only buckets of it; always there for explain
-  bool json = false;         // status, usage, explain, events, limits list, client, admin-token
-  bool watch = false;        // status
-  std::string project;       // add; explain: only its keys
-  std::string file;          // add, limits import: "-" or a path; add: empty when not said
-  std::string reason;        // disable
-  bool yes = false;          // reset: do not ask
-  std::size_t limit = 50;    // events: the newest so many
-  bool follow = false;       // events
+  bool json = false;    // status, usage, explain, events, limits list, client, admin-token, audit
+  bool watch = false;   // status
+  std::string project;  // add; explain: only its keys
+  std::string file;     // add, limits import: "-" or a path; add: empty when not said
+  std::string reason;   // disable
+  bool yes = false;     // reset: do not ask
+  std::size_t limit = 50;  // events, audit: the newest so many
+  bool follow = false;     // events
 
   // --- usage
   UsageDimension by = UsageDimension::kProject;
@@ -72,6 +73,10 @@ struct Options {
   AdminTokenAction admin_token_action = AdminTokenAction::kList;
   std::string admin_token_name;                          // of every action but list
   std::optional<absl::Duration> admin_token_expires_in;  // add, rotate
+
+  // --- audit
+  bool verify = false;
+  std::uint64_t before = 0;  // smaller numbers only; 0: the newest
 };
 
 // Fills `*options` when the result says kRun.

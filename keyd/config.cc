@@ -141,7 +141,7 @@ log::Level LogLevel(const Config& config) {
 rpc::ServerOptions ServerOptions(const Config& config) {
   rpc::ServerOptions options;
   options.listen = ListenAddress(config);
-  options.socket_group = config.socket_group;
+  options.sharing.group = config.socket_group;
   options.send_by = config.send_by;
   options.tls = config.tls;
   options.lease_time_to_live = config.lease_time_to_live;

@@ -15,6 +15,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "keyd/base/audit.h"
 #include "keyd/base/log.h"
 #include "keyd/base/status.h"
 #include "keyd/wire/admin_wire.h"
@@ -117,6 +118,9 @@ class Parser {
   absl::flat_hash_map<absl::string_view, std::size_t> index_;
 };
 
+// The first word of where it was read.
+std::string SettingOf(const ImportedKey& key) { return key.where.substr(0, key.where.find(' ')); }
+
 std::vector<absl::StatusOr<KeyStatus>> AddAll(const std::vector<ImportedKey>& keys,
                                               std::size_t from, std::size_t to,
                                               engine::Engine* engine) {
@@ -124,7 +128,10 @@ std::vector<absl::StatusOr<KeyStatus>> AddAll(const std::vector<ImportedKey>& ke
   for (std::size_t i = from; i < to; ++i) {
     auto answer = std::make_shared<std::promise<absl::StatusOr<KeyStatus>>>();
     futures.push_back(answer->get_future());
-    engine->AddKey({.secret = keys[i].secret, .project = keys[i].project, .imported = true},
+    engine->AddKey({.secret = keys[i].secret,
+                    .project = keys[i].project,
+                    .imported = true,
+                    .who = absl::StrCat(ToAbsl(kAuditKeyd), " (", SettingOf(keys[i]), ")")},
                    [answer](absl::StatusOr<KeyStatus> key) { answer->set_value(std::move(key)); });
   }
   std::vector<absl::StatusOr<KeyStatus>> answers;

@@ -89,6 +89,18 @@ void TellStart(const Config& config, const PoolSummary& summary) {
   }
 }
 
+// Serving goes on, whatever is found: `poolctl audit --verify` says it again.
+void CheckAudit(engine::Engine* engine) {
+  engine->VerifyAudit([](const absl::StatusOr<AuditVerdict>& verdict) {
+    if (!verdict.ok()) {
+      log::Error("audit_unchecked", {{"error", ToStd(verdict.status().message())}});
+    } else if (verdict->broken) {
+      log::Error("audit_broken",
+                 {{"record", verdict->broken->number}, {"why", verdict->broken->why}});
+    }
+  });
+}
+
 // Returns after SIGTERM or SIGINT and a clean end. `stop_signals` are blocked in every thread.
 absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::Options& options,
                    ImportList keys, const sigset_t& stop_signals) {
@@ -102,11 +114,12 @@ absl::Status Serve(const Config& config, MasterKeys* master_keys, const engine::
   (*engine)->OnUnhealthy([](const absl::Status& why) {
     log::Error("unhealthy", {{"error", ToStd(why.message())}});
   });
+  CheckAudit(engine->get());
   KP_RETURN_IF_ERROR(Import(std::exchange(keys, {}), engine->get()));
   const absl::StatusOr<PoolSummary> summary = AskSummary(engine->get());
   if (!summary.ok()) return summary.status();
   rpc::ServerOptions server_options = ServerOptions(config);
-  server_options.made_folders = *std::move(made_folders);
+  server_options.sharing.made_folders = *std::move(made_folders);
   server_options.rotate_master_key = [&] { return master_keys->Rotate(store->get()); };
   const auto server = rpc::Server::Start(server_options, engine->get());
   if (!server.ok()) return server.status();

@@ -21,19 +21,24 @@ struct AddKeyCommand {
   // From the settings at the start, not from an operator: a key that was removed stays removed
   // (FAILED_PRECONDITION). Never set from the wire.
   bool imported = false;
+  std::string who = {};  // calls; for the audit, never on the wire
 };
 struct RemoveKeyCommand {
   KeyId key;
+  std::string who = {};  // as of AddKeyCommand
 };
 struct DisableKeyCommand {
   KeyId key;
   std::string reason;
+  std::string who = {};
 };
 struct EnableKeyCommand {
   KeyId key;
+  std::string who = {};
 };
 struct ResetCommand {
   std::optional<KeyId> key;  // none: every project
+  std::string who = {};
 };
 
 // What a rotation of the master key has done.

@@ -27,6 +27,7 @@ struct AddAdminTokenCommand {
   std::string name;
   absl::Duration expires_in = absl::InfiniteDuration();
   TokenDigest token = {};
+  std::string who = {};  // as the audit shows it
 };
 // A new token under the same name; the one before is good for `overlap` more, one before that no
 // longer. Errors: NOT_FOUND, FAILED_PRECONDITION (it has expired, and no new end is given).
@@ -35,10 +36,12 @@ struct RotateAdminTokenCommand {
   absl::Duration overlap = kTokenOverlap;
   std::optional<absl::Duration> expires_in = std::nullopt;  // nothing: stays as it is
   TokenDigest token = {};
+  std::string who = {};
 };
 // Forgets it. Errors: NOT_FOUND.
 struct RevokeAdminTokenCommand {
   std::string name;
+  std::string who = {};
 };
 using AdminTokenCommand =
     std::variant<AddAdminTokenCommand, RotateAdminTokenCommand, RevokeAdminTokenCommand>;

@@ -77,26 +77,31 @@ struct AddClientCommand {
   std::string name;
   ClientChange terms;
   TokenDigest token = {};
+  std::string who = {};  // calls; for the audit, never on the wire
 };
 // Of the following, errors: NOT_FOUND, FAILED_PRECONDITION (revoked; Remove: not revoked).
 struct SetClientCommand {
   std::string name;
   ClientChange terms;
+  std::string who = {};  // as of AddClientCommand
 };
 // A new token; the one before is good for `overlap` more, one before that no longer.
 struct RotateClientCommand {
   std::string name;
   absl::Duration overlap = kTokenOverlap;
   TokenDigest token = {};
+  std::string who = {};
 };
 // No token of it is good any more. It stays in the list, and its name in the accounts.
 struct RevokeClientCommand {
   std::string name;
+  std::string who = {};
 };
 // Forgets one that was revoked. Without any client, and unless tokens are required, the pool serves
 // everybody again.
 struct RemoveClientCommand {
   std::string name;
+  std::string who = {};
 };
 using ClientCommand = std::variant<AddClientCommand, SetClientCommand, RotateClientCommand,
                                    RevokeClientCommand, RemoveClientCommand>;

@@ -86,6 +86,7 @@ inline bool SaysNothing(const ScopeLimits& said) {
 // What it leaves open stays as it is.
 struct SetLimitsCommand {
   ScopeLimits said;
+  std::string who = {};  // calls; for the audit, never on the wire
 };
 // Takes back what was said at run time.
 struct UnsetLimitsCommand {
@@ -96,11 +97,13 @@ struct UnsetLimitsCommand {
   bool input_tokens_per_minute = false;
   bool input_tokens_per_day = false;
   bool tier = false;
+  std::string who = {};
 };
 // In place of everything that was said at run time.
 struct ImportLimitsCommand {
   std::vector<ScopeLimits> limits;
   bool dry_run = false;  // changes nothing
+  std::string who = {};
 };
 struct ImportedLimits {
   std::int64_t scopes = 0;  // of which something is said now

@@ -14,6 +14,7 @@
 #include "keyd/client/channel.h"
 #include "keyd/wire/admin_token_wire.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/audit_wire.h"
 #include "keyd/wire/client_token_wire.h"
 #include "keyd/wire/client_wire.h"
 #include "keyd/wire/deadline.h"
@@ -251,6 +252,14 @@ class Admin final : public AdminClient {
   void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override {
     Start(v1::ListAdminTokensRequest(), &v1::Admin::Stub::PrepareAsyncListAdminTokens,
           Decoding<v1::ListAdminTokensResponse>(std::move(done)));
+  }
+  void ListAudit(AuditQuery query, Done<AuditPage> done) override {
+    Start(Encoded<v1::ListAuditRequest>(query), &v1::Admin::Stub::PrepareAsyncListAudit,
+          Decoding<v1::ListAuditResponse>(std::move(done)));
+  }
+  void VerifyAudit(Done<AuditVerdict> done) override {
+    Start(v1::VerifyAuditRequest(), &v1::Admin::Stub::PrepareAsyncVerifyAudit,
+          Decoding<v1::VerifyAuditResponse>(std::move(done)));
   }
   void Usage(UsageQuery query, Done<UsagePage> done) override {
     Start(Encoded<v1::UsageRequest>(query), &v1::Admin::Stub::PrepareAsyncUsage,

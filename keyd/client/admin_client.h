@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
 #include "keyd/base/admin_tokens.h"
+#include "keyd/base/audit.h"
 #include "keyd/base/clients.h"
 #include "keyd/client/keyd_address.h"
 
@@ -60,6 +61,8 @@ class AdminClient {
   virtual void RevokeClient(RevokeClientCommand command, Done<ClientStatus> done) = 0;
   virtual void RemoveClient(RemoveClientCommand command, Done<ClientStatus> done) = 0;
   virtual void ListClients(ClientsQuery query, Done<ClientsPage> done) = 0;
+  virtual void ListAudit(AuditQuery query, Done<AuditPage> done) = 0;
+  virtual void VerifyAudit(Done<AuditVerdict> done) = 0;
 
   virtual void AddAdminToken(AddAdminTokenCommand command, Done<IssuedAdminToken> done) = 0;
   virtual void RotateAdminToken(RotateAdminTokenCommand command, Done<IssuedAdminToken> done) = 0;

@@ -1,18 +1,12 @@
 #include "keyd/engine/engine.h"
 
 #include <algorithm>
-#include <atomic>
-#include <functional>
 #include <random>
-#include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "keyd/base/mutex.h"
 #include "keyd/base/status.h"
-#include "keyd/engine/batch.h"
-#include "keyd/engine/mailbox.h"
-#include "keyd/engine/outbox.h"
+#include "keyd/engine/engine_impl.h"
 
 namespace keypool::engine {
 namespace {
@@ -45,206 +39,23 @@ std::uint64_t SeedFrom(const Options& options) {
   return (static_cast<std::uint64_t>(device()) << 32) | device();
 }
 
-class EngineImpl final : public Engine {
- public:
-  EngineImpl(const Options& options, const Clock& clock, store::Store& store, Epoch epoch,
-             std::unique_ptr<policy::Pool> pool)
-      : durability_(options.durability),
-        clock_(clock),
-        mailbox_(options.mailbox_max),
-        outbox_(store, epoch, [this] { mailbox_.Wake(); }),
-        pool_(std::move(pool)),
-        rng_(SeedFrom(options)),
-        thread_([this] { Run(); }) {}
-  ~EngineImpl() override { Stop(); }
+}  // namespace
 
-  void Post(std::vector<LeaseCommand> commands, LeaseDone done) override {
-    Enqueue(LeaseCall{std::move(commands), std::move(done)});
-  }
-  void Withdraw(std::shared_ptr<Waiter> waiter, std::optional<std::uint64_t> tag) override {
-    Enqueue(WithdrawCall{std::move(waiter), tag});
-  }
-  void AddKey(AddKeyCommand command, Done<KeyStatus> done) override;
-  void RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) override;
-  void DisableKey(DisableKeyCommand command, Done<KeyStatus> done) override;
-  void EnableKey(EnableKeyCommand command, Done<KeyStatus> done) override;
-  void Reset(ResetCommand command, Done<std::int64_t> done) override {
-    ApplyToPool<std::int64_t>(command, std::move(done));
-  }
-  void Status(StatusQuery query, Done<PoolStatus> done) override {
-    AskPool(std::move(done), &policy::Pool::Status, std::move(query));
-  }
-  void Key(KeyId id, std::string model, Done<KeyStatus> done) override {
-    AskPool(std::move(done), &policy::Pool::Key, id, std::move(model));
-  }
-  void Usage(UsageQuery query, Done<UsagePage> done) override {
-    AskPool(std::move(done), &policy::Pool::Usage, std::move(query));
-  }
-  void Explain(ExplainQuery query, Done<Explanation> done) override {
-    AskPool(std::move(done), &policy::Pool::Explain, std::move(query));
-  }
-  void Events(EventsQuery query, Done<PoolEvents> done) override {
-    AskPool(std::move(done), &policy::Pool::Events, std::move(query));
-  }
-  void SetLimits(SetLimitsCommand command, Done<ScopeLimits> done) override {
-    ApplyToPool<ScopeLimits>(std::move(command), std::move(done));
-  }
-  void UnsetLimits(UnsetLimitsCommand command, Done<ScopeLimits> done) override {
-    ApplyToPool<ScopeLimits>(std::move(command), std::move(done));
-  }
-  void ImportLimits(ImportLimitsCommand command, Done<ImportedLimits> done) override {
-    ApplyToPool<ImportedLimits>(std::move(command), std::move(done));
-  }
-  void ListLimits(LimitsQuery query, Done<LimitsPage> done) override {
-    AskPool(std::move(done), &policy::Pool::ListLimits, std::move(query));
-  }
-  void ChangeClient(ClientCommand command, Done<ClientStatus> done) override {
-    ApplyToPool<ClientStatus>(std::move(command), std::move(done));
-  }
-  void ListClients(ClientsQuery query, Done<ClientsPage> done) override {
-    AskPool(std::move(done), &policy::Pool::ListClients, std::move(query));
-  }
-  void ChangeAdminToken(AdminTokenCommand command, Done<AdminTokenStatus> done) override {
-    ApplyToPool<AdminTokenStatus>(std::move(command), std::move(done));
-  }
-  void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override {
-    AskPool(std::move(done), &policy::Pool::ListAdminTokens);
-  }
-  void NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) override {
-    AskPool(std::move(done), &policy::Pool::NameOfAdminToken, digest);
-  }
-
-  absl::Status Health() const override;
-  void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
-  std::uint64_t ChangeCount() const override { return changes_.load(std::memory_order_relaxed); }
-  void Stop() override;
-
- private:
-  void Enqueue(Call call);
-  // The mailbox's form of a command whose result is a T. `apply(pool, now, mutations) →
-  // StatusOr<T>`.
-  template <class T, class Apply>
-  void EnqueueAdmin(bool changes, Apply apply, Done<T> done);
-  // A change whose result is what the pool answers.
-  template <class T, class Command>
-  void ApplyToPool(Command command, Done<T> done) {
-    auto apply = [command = std::move(command)](policy::Pool& pool, const Now& now,
-                                                policy::Mutations* mutations) {
-      return pool.Apply(command, now, mutations);
-    };
-    EnqueueAdmin<T>(true, std::move(apply), std::move(done));
-  }
-
-  // A question: what a member function of the pool says to `about`, and now if it wants to know.
-  template <class T, class Ask, class... About>
-  void AskPool(Done<T> done, Ask ask, About... about) {
-    auto apply = [ask, ... about = std::move(about)](policy::Pool& pool, const Now& now,
-                                                     policy::Mutations*) -> absl::StatusOr<T> {
-      if constexpr (std::is_invocable_v<Ask, policy::Pool&, const About&..., const Now&>) {
-        return std::invoke(ask, pool, about..., now);
-      } else {
-        return std::invoke(ask, pool, about...);
-      }
-    };
-    EnqueueAdmin<T>(false, std::move(apply), std::move(done));
-  }
-
-  // --- On the engine's thread only.
-  void Run();
-  void Serve(std::vector<Call>* calls);
-  void Round(std::vector<Call>::iterator begin, std::vector<Call>::iterator end, bool idle);
-  void ApplyOne(Call call, const Now& now, Batch* batch);
-  void ServeWaiting(const Now& now, Batch* batch);
-  bool TickIsDue(const Now& now, bool idle) const;
-  std::chrono::nanoseconds UntilNextRound() const;
-  void TellUnhealthy(const absl::Status& failure);
-  // The last commit of an orderly stop: what Tick would have written within the next second.
-  void SendLast();
-
-  const store::Durability durability_;
-  const Clock& clock_;
-  Mailbox mailbox_;
-  Outbox outbox_;
-  std::atomic<std::uint64_t> changes_{1};
-  std::atomic<bool> stopping_{false};
-
-  mutable Mutex mutex_;
-  std::function<void(absl::Status)> on_unhealthy_ ABSL_GUARDED_BY(mutex_);
-
-  // --- The engine's thread's own.
-  const std::unique_ptr<policy::Pool> pool_;
-  Holding holding_;
-  std::mt19937_64 rng_;
-  MonoTime ticked_at_;
-  MonoTime read_at_;  // the clock, as the last round read it
-  bool tick_again_ = false;
-
-  Mutex stop_mutex_;    // of who joins the thread
-  std::thread thread_;  // last: everything above exists when it starts
-};
+EngineImpl::EngineImpl(const Options& options, const Clock& clock, store::Store& store, Epoch epoch,
+                       std::unique_ptr<policy::Pool> pool, policy::AuditSnapshot audit)
+    : durability_(options.durability),
+      clock_(clock),
+      store_(store),
+      mailbox_(options.mailbox_max),
+      outbox_(store, epoch, [this] { mailbox_.Wake(); }),
+      pool_(std::move(pool)),
+      audit_(std::move(audit), options.audit_records_max),
+      rng_(SeedFrom(options)),
+      thread_([this] { Run(); }) {}
 
 void EngineImpl::Enqueue(Call call) {
   const absl::Status status = mailbox_.Push(&call);
   if (!status.ok()) RefuseCall(std::move(call), status);
-}
-
-template <class T, class Apply>
-void EngineImpl::EnqueueAdmin(bool changes, Apply apply, Done<T> done) {
-  AdminCall call;
-  call.changes = changes;
-  call.refuse = done;
-  call.apply = [apply = std::move(apply), done = std::move(done)](
-                   policy::Pool& pool, const Now& now, policy::Mutations* mutations) -> Answer {
-    return [done, result = absl::StatusOr<T>(apply(pool, now, mutations))](
-               const absl::Status& committed) mutable {
-      if (committed.ok()) {
-        done(std::move(result));
-      } else {
-        done(committed);
-      }
-    };
-  };
-  Enqueue(std::move(call));
-}
-
-void EngineImpl::AddKey(AddKeyCommand command, Done<KeyStatus> done) {
-  auto apply = [command = std::move(command)](policy::Pool& pool, const Now& now,
-                                              policy::Mutations* mutations) {
-    const absl::StatusOr<KeyId> id = pool.Apply(command, now, mutations);
-    return id.ok() ? pool.Key(*id, "", now) : id.status();
-  };
-  EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
-}
-
-void EngineImpl::RemoveKey(RemoveKeyCommand command, std::function<void(absl::Status)> done) {
-  struct Nothing {};
-  auto apply = [command](policy::Pool& pool, const Now& now,
-                         policy::Mutations* mutations) -> absl::StatusOr<Nothing> {
-    if (absl::Status status = pool.Apply(command, now, mutations); !status.ok()) return status;
-    return Nothing{};
-  };
-  EnqueueAdmin<Nothing>(
-      true, std::move(apply),
-      [done = std::move(done)](absl::StatusOr<Nothing> result) { done(result.status()); });
-}
-
-void EngineImpl::DisableKey(DisableKeyCommand command, Done<KeyStatus> done) {
-  auto apply = [command = std::move(command)](
-                   policy::Pool& pool, const Now& now,
-                   policy::Mutations* mutations) -> absl::StatusOr<KeyStatus> {
-    if (absl::Status status = pool.Apply(command, now, mutations); !status.ok()) return status;
-    return pool.Key(command.key, "", now);
-  };
-  EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
-}
-
-void EngineImpl::EnableKey(EnableKeyCommand command, Done<KeyStatus> done) {
-  auto apply = [command](policy::Pool& pool, const Now& now,
-                         policy::Mutations* mutations) -> absl::StatusOr<KeyStatus> {
-    if (absl::Status status = pool.Apply(command, now, mutations); !status.ok()) return status;
-    return pool.Key(command.key, "", now);
-  };
-  EnqueueAdmin<KeyStatus>(true, std::move(apply), std::move(done));
 }
 
 void EngineImpl::Run() {
@@ -300,6 +111,7 @@ void EngineImpl::Round(std::vector<Call>::iterator begin, std::vector<Call>::ite
     ticked_at_ = now.mono;
   }
   ServeWaiting(now, &batch);
+  audit_.Finish(&batch.mutations);
   if (batch.changed || !batch.mutations.empty()) changes_.fetch_add(1, std::memory_order_relaxed);
   outbox_.Send(std::move(batch));
 }
@@ -367,19 +179,19 @@ void EngineImpl::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<Engine>> Engine::Start(const Options& options, const Clock& clock,
                                                       store::Store& store) {
   absl::StatusOr<policy::Snapshot> snapshot = store.Load();
   if (!snapshot.ok()) return snapshot.status();
   const Epoch epoch = snapshot->epoch;
+  policy::AuditSnapshot audit = std::move(snapshot->audit);
   policy::Mutations mutations;
   absl::StatusOr<std::unique_ptr<policy::Pool>> pool =
       policy::Pool::Restore(options.pool, *std::move(snapshot), clock.Read(), &mutations);
   if (!pool.ok()) return pool.status();
   if (!mutations.empty()) KP_RETURN_IF_ERROR(CommitAndWait(store, epoch, std::move(mutations)));
-  return std::unique_ptr<Engine>(new EngineImpl(options, clock, store, epoch, *std::move(pool)));
+  return std::unique_ptr<Engine>(
+      new EngineImpl(options, clock, store, epoch, *std::move(pool), std::move(audit)));
 }
 
 }  // namespace keypool::engine

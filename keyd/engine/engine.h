@@ -24,6 +24,7 @@ struct Options {
   store::Durability durability = store::Durability::kProcess;  // admin changes are always kPower
   std::size_t mailbox_max = 65'536;                            // commands that wait
   std::uint64_t seed = 0;                                      // of the policy's rng; 0: random
+  std::uint64_t audit_records_max = 100'000;                   // beyond, the oldest are given up
 };
 
 // Who is told of an answer that was held back.
@@ -101,6 +102,15 @@ class Engine {
   virtual void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) = 0;
   // Pool::NameOfAdminToken.
   virtual void NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) = 0;
+
+  // Every change above is recorded in the audit, in the commit that its answer waits for; so is one
+  // that is refused by a rule of the pool. This records what is done elsewhere. Errors of `done`:
+  // UNAVAILABLE (it is not recorded).
+  virtual void Record(AuditEntry entry, absl::Status result,
+                      std::function<void(absl::Status)> done) = 0;
+  // What is committed. Answered even after a failed commit, as far as the store can be read.
+  virtual void ListAudit(AuditQuery query, Done<AuditPage> done) = 0;
+  virtual void VerifyAudit(Done<AuditVerdict> done) = 0;
 
   // OK while it can grant; else why not: UNAVAILABLE, with the cause and the fix.
   virtual absl::Status Health() const = 0;

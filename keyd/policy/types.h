@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "keyd/base/admin.h"
 #include "keyd/base/admin_tokens.h"
+#include "keyd/base/audit.h"
 #include "keyd/base/clients.h"
 #include "keyd/base/clock.h"
 #include "keyd/base/ids.h"
@@ -185,6 +186,45 @@ struct AdminTokenRecord {
   friend bool operator==(const AdminTokenRecord&, const AdminTokenRecord&) = default;
 };
 
+// --- The audit: its records are AuditRecord, and no rule of the pool looks at them
+
+// A record by its place in the chain. The value before the first record is zero.
+struct AuditLink {
+  std::uint64_t number = 0;
+  AuditChain chain = {};
+  friend bool operator==(const AuditLink&, const AuditLink&) = default;
+};
+// Every so many records their link is known after a start, so that the oldest can be given up.
+inline constexpr std::uint64_t kAuditLinkEvery = 1000;
+// From where to where the audit goes; written with every record.
+struct AuditState {
+  AuditLink before_first;  // what was given up ends there
+  AuditLink last;
+  // Not empty: what was found damaged once, so that its records were begun anew; and where.
+  std::string broken = {};
+  std::uint64_t broken_number = 0;
+  AuditChain mac = {};  // over all of this
+  friend bool operator==(const AuditState&, const AuditState&) = default;
+};
+// What the chain is made with. Sealed at rest.
+struct AuditKeyRecord {
+  SecretPtr key;
+};
+struct DeleteAudit {
+  std::uint64_t through = 0;  // and all before
+};
+// All of the audit but its records.
+struct AuditBasis {
+  SecretPtr key;                    // null: there is none
+  std::optional<AuditState> state;  // nothing: there is none
+  std::string damage;               // not empty: why one of the two cannot be read
+};
+struct AuditSnapshot {
+  AuditBasis basis;
+  std::uint64_t newest = 0;      // number of the newest record; 0: there is none
+  std::vector<AuditLink> links;  // of every kAuditLinkEvery-th that can be read, the oldest first
+};
+
 struct BucketName {
   ProjectId project;
   std::string model;
@@ -202,6 +242,7 @@ struct Snapshot {
   std::vector<ClientRecord> clients;           // in any order
   std::vector<ClientUseRecord> client_use;     // in any order
   std::vector<AdminTokenRecord> admin_tokens;  // in any order
+  AuditSnapshot audit;
 };
 
 struct DeleteKey {
@@ -232,7 +273,8 @@ struct DeleteAdminToken {
 using Mutation = std::variant<PoolRecord, KeyRecord, BucketRecord, ResourceRecord, DeleteKey,
                               DeleteBucket, DeleteResource, RemovedKeyRecord, DeleteRemovedKey,
                               UsageRecord, DeleteUsage, LimitRecord, DeleteLimit, ClientRecord,
-                              ClientUseRecord, DeleteClient, AdminTokenRecord, DeleteAdminToken>;
+                              ClientUseRecord, DeleteClient, AdminTokenRecord, DeleteAdminToken,
+                              AuditRecord, AuditState, AuditKeyRecord, DeleteAudit>;
 using Mutations = std::vector<Mutation>;
 
 }  // namespace keypool::policy

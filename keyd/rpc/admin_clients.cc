@@ -9,10 +9,10 @@
 namespace keypool::rpc {
 namespace {
 
-template <class Call>
-void Issue(engine::Engine* engine, Call* call) {
+template <class Command, class Call>
+void Issue(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
   IssueToken<v1::IssuedClient, IssuedClient>(
-      kClientToken, wire::Decode(call->request()), call,
+      kClientToken, std::move(command), call,
       [engine](ClientCommand command, engine::Engine::Done<ClientStatus> done) {
         engine->ChangeClient(std::move(command), std::move(done));
       });
@@ -36,31 +36,36 @@ void AdminService::ServeClients(grpc::ServerCompletionQueue* queue) {
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestAddClient(context, request, writer, queue, queue, tag);
                  },
-                 Guarded<AddClientCall>([this](auto* call) { Issue(engine_, call); })};
+                 Guarded<AddClientCall>(audit::kAddClient, [this](auto* call) {
+                   Issue(engine_, ReadChange(call), call);
+                 })};
   set_client_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestSetClient(context, request, writer, queue, queue, tag);
                  },
-                 Guarded<SetClientCall>(
-                     [this](auto* call) { Change(engine_, wire::Decode(call->request()), call); })};
+                 Guarded<SetClientCall>(audit::kSetClient, [this](auto* call) {
+                   Change(engine_, ReadChange(call), call);
+                 })};
   rotate_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRotateClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RotateClientCall>([this](auto* call) { Issue(engine_, call); })};
+                    Guarded<RotateClientCall>(audit::kRotateClient, [this](auto* call) {
+                      Issue(engine_, ReadChange(call), call);
+                    })};
   revoke_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRevokeClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RevokeClientCall>([this](auto* call) {
-                      Change(engine_, wire::Decode(call->request()), call);
+                    Guarded<RevokeClientCall>(audit::kRevokeClient, [this](auto* call) {
+                      Change(engine_, ReadChange(call), call);
                     })};
   remove_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRemoveClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RemoveClientCall>([this](auto* call) {
-                      Change(engine_, wire::Decode(call->request()), call);
+                    Guarded<RemoveClientCall>(audit::kRemoveClient, [this](auto* call) {
+                      Change(engine_, ReadChange(call), call);
                     })};
   ListClientsCall::Await(&list_clients_);
   AddClientCall::Await(&add_client_);

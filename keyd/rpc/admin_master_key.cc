@@ -1,4 +1,6 @@
 // RotateMasterKey: the one call of the Admin service that takes long, so it has a thread.
+#include "absl/strings/str_cat.h"
+#include "keyd/base/status.h"
 #include "keyd/rpc/admin_service.h"
 
 namespace keypool::rpc {
@@ -14,7 +16,7 @@ void AdminService::ServeMasterKey(grpc::ServerCompletionQueue* queue) {
                           service_.RequestRotateMasterKey(context, request, writer, queue, queue,
                                                           tag);
                         },
-                        Guarded(&AdminService::RotateMasterKey)};
+                        Guarded(audit::kRotateMasterKey, &AdminService::RotateMasterKey)};
   RotateMasterKeyCall::Await(&rotate_master_key_);
 }
 
@@ -27,8 +29,8 @@ void AdminService::RotateMasterKey(RotateMasterKeyCall* call) {
   }
   const MutexLock lock(&rotation_mutex_);
   if (rotation_.joinable()) rotation_.join();
-  rotation_ = std::thread([this, call] {
-    const absl::StatusOr<RotatedMasterKey> rotated = rotate_master_key_now_();
+  rotation_ = std::thread([this, call, who = WhoCalls(*call)] {
+    const absl::StatusOr<RotatedMasterKey> rotated = RotateAndRecord(who);
     rotating_ = false;
     if (!rotated.ok()) return call->Fail(rotated.status());
     v1::RotateMasterKeyResponse response;
@@ -36,6 +38,17 @@ void AdminService::RotateMasterKey(RotateMasterKeyCall* call) {
     response.set_place(rotated->place);
     call->Reply(response);
   });
+}
+
+// It cannot be undone, so it begins only when that could be recorded.
+absl::StatusOr<RotatedMasterKey> AdminService::RotateAndRecord(const std::string& who) {
+  const std::string what(audit::kRotateMasterKey);
+  KP_RETURN_IF_ERROR(RecordNow({who, what, "begins"}, absl::OkStatus()));
+  absl::StatusOr<RotatedMasterKey> rotated = rotate_master_key_now_();
+  const std::string done =
+      rotated.ok() ? absl::StrCat("is done: ", rotated->secrets, " keys") : "has failed";
+  KP_RETURN_IF_ERROR(RecordNow({who, what, done}, rotated.status()));
+  return rotated;
 }
 
 }  // namespace keypool::rpc

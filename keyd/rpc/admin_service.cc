@@ -74,6 +74,7 @@ void AdminService::Serve(grpc::ServerCompletionQueue* queue) {
   ServeMasterKey(queue);
   ServeClients(queue);
   ServeAdminTokens(queue);
+  ServeAudit(queue);
 }
 
 void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
@@ -102,27 +103,27 @@ void AdminService::ServeChanges(grpc::ServerCompletionQueue* queue) {
             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
               service_.RequestReset(context, request, writer, queue, queue, tag);
             },
-            Guarded(&AdminService::Reset)};
+            Guarded(audit::kReset, &AdminService::Reset)};
   add_key_ = {calls_,
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestAddKey(context, request, writer, queue, queue, tag);
               },
-              Guarded(&AdminService::AddKey)};
+              Guarded(audit::kAddKey, &AdminService::AddKey)};
   remove_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestRemoveKey(context, request, writer, queue, queue, tag);
                  },
-                 Guarded(&AdminService::RemoveKey)};
+                 Guarded(audit::kRemoveKey, &AdminService::RemoveKey)};
   disable_key_ = {calls_,
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestDisableKey(context, request, writer, queue, queue, tag);
                   },
-                  Guarded(&AdminService::DisableKey)};
+                  Guarded(audit::kDisableKey, &AdminService::DisableKey)};
   enable_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestEnableKey(context, request, writer, queue, queue, tag);
                  },
-                 Guarded(&AdminService::EnableKey)};
+                 Guarded(audit::kEnableKey, &AdminService::EnableKey)};
   ResetCall::Await(&reset_);
   AddKeyCall::Await(&add_key_);
   RemoveKeyCall::Await(&remove_key_);
@@ -173,17 +174,17 @@ void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestSetLimits(context, request, writer, queue, queue, tag);
                  },
-                 Guarded(&AdminService::SetLimits)};
+                 Guarded(audit::kSetLimits, &AdminService::SetLimits)};
   unset_limits_ = {calls_,
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestUnsetLimits(context, request, writer, queue, queue, tag);
                    },
-                   Guarded(&AdminService::UnsetLimits)};
+                   Guarded(audit::kUnsetLimits, &AdminService::UnsetLimits)};
   import_limits_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestImportLimits(context, request, writer, queue, queue, tag);
                     },
-                    Guarded(&AdminService::ImportLimits)};
+                    Guarded(audit::kImportLimits, &AdminService::ImportLimits)};
   list_limits_ = {calls_,
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestListLimits(context, request, writer, queue, queue, tag);
@@ -211,7 +212,7 @@ void AdminService::GetKey(GetKeyCall* call) {
 }
 
 void AdminService::Reset(ResetCall* call) {
-  absl::StatusOr<ResetCommand> command = wire::Decode(call->request());
+  absl::StatusOr<ResetCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->Reset(*command, [call](absl::StatusOr<std::int64_t> buckets) {
     if (!buckets.ok()) return call->Fail(buckets.status());
@@ -222,13 +223,13 @@ void AdminService::Reset(ResetCall* call) {
 }
 
 void AdminService::AddKey(AddKeyCall* call) {
-  absl::StatusOr<AddKeyCommand> command = wire::Decode(call->request());
+  absl::StatusOr<AddKeyCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->AddKey(*std::move(command), Answering(call));
 }
 
 void AdminService::RemoveKey(RemoveKeyCall* call) {
-  absl::StatusOr<RemoveKeyCommand> command = wire::Decode(call->request());
+  absl::StatusOr<RemoveKeyCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->RemoveKey(*command, [call](absl::Status status) {
     if (!status.ok()) return call->Fail(status);
@@ -237,13 +238,13 @@ void AdminService::RemoveKey(RemoveKeyCall* call) {
 }
 
 void AdminService::DisableKey(DisableKeyCall* call) {
-  absl::StatusOr<DisableKeyCommand> command = wire::Decode(call->request());
+  absl::StatusOr<DisableKeyCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->DisableKey(*std::move(command), Answering(call));
 }
 
 void AdminService::EnableKey(EnableKeyCall* call) {
-  absl::StatusOr<EnableKeyCommand> command = wire::Decode(call->request());
+  absl::StatusOr<EnableKeyCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->EnableKey(*command, Answering(call));
 }
@@ -284,13 +285,13 @@ void AdminService::Events(EventsCall* call) {
 }
 
 void AdminService::SetLimits(SetLimitsCall* call) {
-  absl::StatusOr<SetLimitsCommand> command = wire::Decode(call->request());
+  absl::StatusOr<SetLimitsCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->SetLimits(*std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
 }
 
 void AdminService::UnsetLimits(UnsetLimitsCall* call) {
-  absl::StatusOr<UnsetLimitsCommand> command = wire::Decode(call->request());
+  absl::StatusOr<UnsetLimitsCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->UnsetLimits(*std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
 }
@@ -301,7 +302,7 @@ void AdminService::ImportLimits(ImportLimitsCall* call) {
   if (!parse_limits_) return call->Fail(absl::UnimplementedError("no limits can be imported"));
   absl::StatusOr<std::vector<ScopeLimits>> limits = parse_limits_(text->text, text->name);
   if (!limits.ok()) return call->Fail(FirstLines(limits.status()));
-  engine_->ImportLimits({*std::move(limits), text->dry_run},
+  engine_->ImportLimits({*std::move(limits), text->dry_run, callers_->Of(call->context())},
                         Encoding<v1::ImportLimitsResponse, ImportedLimits>(call));
 }
 

@@ -5,17 +5,26 @@
 
 #include <atomic>
 #include <functional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "keyd/base/audit.h"
 #include "keyd/base/mutex.h"
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/admin_access.h"
+#include "keyd/rpc/caller.h"
 #include "keyd/rpc/calls.h"
+#include "keyd/rpc/denied_calls.h"
 #include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/master_key_rotation.h"
 #include "keyd/rpc/unary_call.h"
 #include "keyd/rpc/watch_call.h"
+#include "keyd/wire/admin_token_wire.h"
+#include "keyd/wire/admin_wire.h"
+#include "keyd/wire/client_wire.h"
 #include "keypool/v1/admin.grpc.pb.h"
 
 namespace keypool::rpc {
@@ -24,11 +33,12 @@ class AdminService {
  public:
   // `access`: see AdminGate. Everything must outlive it; it must outlive the server.
   AdminService(AdminAccess access, engine::Engine* engine, ParseLimitsText parse_limits,
-               MasterKeyRotation rotate_master_key, Calls* calls)
+               MasterKeyRotation rotate_master_key, const Callers* callers, Calls* calls)
       : gate_(access, engine),
         engine_(engine),
         parse_limits_(std::move(parse_limits)),
         rotate_master_key_now_(std::move(rotate_master_key)),
+        callers_(callers),
         calls_(calls) {}
   // Waits for a rotation under way.
   ~AdminService();
@@ -63,6 +73,8 @@ class AdminService {
   using AddAdminTokenCall = UnaryCall<v1::AddAdminTokenRequest, v1::IssuedAdminToken>;
   using RotateAdminTokenCall = UnaryCall<v1::RotateAdminTokenRequest, v1::IssuedAdminToken>;
   using RevokeAdminTokenCall = UnaryCall<v1::RevokeAdminTokenRequest, v1::AdminToken>;
+  using ListAuditCall = UnaryCall<v1::ListAuditRequest, v1::ListAuditResponse>;
+  using VerifyAuditCall = UnaryCall<v1::VerifyAuditRequest, v1::VerifyAuditResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
   // The handler of a call that looks at something, with the caller already judged.
@@ -81,19 +93,36 @@ class AdminService {
       });
     };
   }
-  // The handler of a call that changes something.
+  // The handler of a call that changes something. `what`: as the audit calls it.
   template <class Call>
-  std::function<void(Call*)> Guarded(void (AdminService::*handle)(Call*)) {
+  std::function<void(Call*)> Guarded(std::string_view what, void (AdminService::*handle)(Call*)) {
     return Guarded(
-        std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
+        what, std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
   }
   template <class Call>
-  std::function<void(Call*)> Guarded(std::function<void(Call*)> handle) {
-    return Admitted<Call>([handle = std::move(handle)](Call* call) {
+  std::function<void(Call*)> Guarded(std::string_view what, std::function<void(Call*)> handle) {
+    return Admitted<Call>([this, what, handle = std::move(handle)](Call* call) {
       if (call->caller().access == AdminAccess::kChanges) return handle(call);
-      call->Fail(absl::PermissionDeniedError(
-          "the role of this certificate is proxy: it may look at the pool, not change it"));
+      Deny(what, WhoCalls(*call), [call](const absl::Status& denied) { call->Fail(denied); });
     });
+  }
+  // Records it, and then fails the call.
+  void Deny(std::string_view what, std::string who, std::function<void(absl::Status)> fail);
+  // Blocks. Errors: of Engine::Record.
+  absl::Status RecordNow(AuditEntry entry, absl::Status result);
+
+  // As the audit shows it: an admin token is somebody, whoever's connection it came on.
+  template <class Call>
+  std::string WhoCalls(const Call& call) const {
+    const std::optional<std::string>& token = call.caller().token;
+    return token ? absl::StrCat("admin token ", *token) : callers_->Of(call.context());
+  }
+  // The command that a call asks for, with who asks.
+  template <class Call>
+  auto ReadChange(const Call* call) const {
+    auto command = wire::Decode(call->request());
+    if (command.ok()) command->who = WhoCalls(*call);
+    return command;
   }
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
@@ -104,6 +133,7 @@ class AdminService {
   void ServeMasterKey(grpc::ServerCompletionQueue* queue);
   void ServeClients(grpc::ServerCompletionQueue* queue);      // admin_clients.cc
   void ServeAdminTokens(grpc::ServerCompletionQueue* queue);  // admin_tokens.cc
+  void ServeAudit(grpc::ServerCompletionQueue* queue);        // admin_audit.cc
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
@@ -121,14 +151,18 @@ class AdminService {
   void ImportLimits(ImportLimitsCall* call);
   void ListLimits(ListLimitsCall* call);
   void RotateMasterKey(RotateMasterKeyCall* call);
+  absl::StatusOr<RotatedMasterKey> RotateAndRecord(const std::string& who);
   void ListClients(ListClientsCall* call);
   void ListAdminTokens(ListAdminTokensCall* call);
   void RevokeAdminToken(RevokeAdminTokenCall* call);
+  void ListAudit(ListAuditCall* call);
+  void VerifyAudit(VerifyAuditCall* call);
 
   const AdminGate gate_;
   engine::Engine* const engine_;
   const ParseLimitsText parse_limits_;
   const MasterKeyRotation rotate_master_key_now_;
+  const Callers* const callers_;
   Calls* const calls_;
   v1::Admin::AsyncService service_;
   StatusCall::Method status_;
@@ -160,6 +194,9 @@ class AdminService {
   AddAdminTokenCall::Method add_admin_token_;
   RotateAdminTokenCall::Method rotate_admin_token_;
   RevokeAdminTokenCall::Method revoke_admin_token_;
+  ListAuditCall::Method list_audit_;
+  VerifyAuditCall::Method verify_audit_;
+  DeniedCalls denied_;
 };
 
 }  // namespace keypool::rpc

@@ -9,10 +9,10 @@
 namespace keypool::rpc {
 namespace {
 
-template <class Call>
-void Issue(engine::Engine* engine, Call* call) {
+template <class Command, class Call>
+void Issue(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
   IssueToken<v1::IssuedAdminToken, IssuedAdminToken>(
-      kAdminToken, wire::Decode(call->request()), call,
+      kAdminToken, std::move(command), call,
       [engine](AdminTokenCommand command, engine::Engine::Done<AdminTokenStatus> done) {
         engine->ChangeAdminToken(std::move(command), std::move(done));
       });
@@ -31,19 +31,23 @@ void AdminService::ServeAdminTokens(grpc::ServerCompletionQueue* queue) {
                       [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                         service_.RequestAddAdminToken(context, request, writer, queue, queue, tag);
                       },
-                      Guarded<AddAdminTokenCall>([this](auto* call) { Issue(engine_, call); })};
+                      Guarded<AddAdminTokenCall>(audit::kAddAdminToken, [this](auto* call) {
+                        Issue(engine_, ReadChange(call), call);
+                      })};
   rotate_admin_token_ = {
       calls_,
       [this, queue](auto* context, auto* request, auto* writer, void* tag) {
         service_.RequestRotateAdminToken(context, request, writer, queue, queue, tag);
       },
-      Guarded<RotateAdminTokenCall>([this](auto* call) { Issue(engine_, call); })};
+      Guarded<RotateAdminTokenCall>(audit::kRotateAdminToken, [this](auto* call) {
+        Issue(engine_, ReadChange(call), call);
+      })};
   revoke_admin_token_ = {calls_,
                          [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                            service_.RequestRevokeAdminToken(context, request, writer, queue, queue,
                                                             tag);
                          },
-                         Guarded(&AdminService::RevokeAdminToken)};
+                         Guarded(audit::kRevokeAdminToken, &AdminService::RevokeAdminToken)};
   ListAdminTokensCall::Await(&list_admin_tokens_);
   AddAdminTokenCall::Await(&add_admin_token_);
   RotateAdminTokenCall::Await(&rotate_admin_token_);
@@ -56,7 +60,7 @@ void AdminService::ListAdminTokens(ListAdminTokensCall* call) {
 }
 
 void AdminService::RevokeAdminToken(RevokeAdminTokenCall* call) {
-  absl::StatusOr<RevokeAdminTokenCommand> command = wire::Decode(call->request());
+  absl::StatusOr<RevokeAdminTokenCommand> command = ReadChange(call);
   if (!command.ok()) return call->Fail(command.status());
   engine_->ChangeAdminToken(*std::move(command), Encoding<v1::AdminToken, AdminTokenStatus>(call));
 }

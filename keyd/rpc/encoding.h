@@ -5,6 +5,7 @@
 #include "keyd/engine/engine.h"
 #include "keyd/wire/admin_token_wire.h"
 #include "keyd/wire/admin_wire.h"
+#include "keyd/wire/audit_wire.h"
 #include "keyd/wire/client_wire.h"
 
 namespace keypool::rpc {

@@ -1,17 +1,14 @@
 #include "keyd/rpc/grpc_part.h"
 
 #include <grpcpp/resource_quota.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 #include <unistd.h>
 
-#include "absl/strings/str_cat.h"
-#include "keyd/base/status.h"
-#include "keyd/rpc/socket_path.h"
+#include <utility>
+
 #include "keyd/wire/deadline.h"
 #include "keyd/wire/event.h"
-#include "keyd/wire/unix_address.h"
 
 namespace keypool::rpc {
 namespace {
@@ -44,14 +41,6 @@ void SetLimits(grpc::ServerBuilder* builder) {
   builder->SetSyncServerOption(Option::MAX_POLLERS, 1);
 }
 
-// From here on the socket file is for those whom it is meant for.
-absl::Status OpenSocket(const std::string& path, const ServerOptions& options) {
-  if (options.socket_group.empty()) return RestrictSocket(path);
-  const absl::StatusOr<SocketGroup> group = FindSocketGroup(options.socket_group);
-  if (!group.ok()) return group.status();
-  return ShareSocket(path, *group, options.made_folders);
-}
-
 }  // namespace
 
 GrpcPart::GrpcPart(Serves serves, engine::Engine* engine, const wire::GrantTerms& terms,
@@ -60,41 +49,31 @@ GrpcPart::GrpcPart(Serves serves, engine::Engine* engine, const wire::GrantTerms
       drain_max_(options.drain_max),
       lease_(engine, terms, &calls_),
       admin_(serves == Serves::kProxy ? AdminAccess::kReadsOnly : AdminAccess::kChanges, engine,
-             options.parse_limits, options.rotate_master_key, &calls_),
+             options.parse_limits, options.rotate_master_key, &callers_, &calls_),
       health_(engine, &calls_) {}
 
-absl::Status GrpcPart::Start(const std::string& socket_path, const ServerOptions& options) {
+absl::Status GrpcPart::Start(int threads) {
   grpc::ServerBuilder builder;
   SetLimits(&builder);
-  int bound = 0;
-  if (!socket_path.empty()) {
-    builder.AddListeningPort(wire::GrpcTarget(socket_path), grpc::InsecureServerCredentials(),
-                             &bound);
-  }
   if (serves_ != Serves::kAdmin) builder.RegisterService(lease_.service());
   builder.RegisterService(admin_.service());
   builder.RegisterService(health_.service());
   queue_ = builder.AddCompletionQueue();
-  {
-    const PrivateUmask umask;  // from the first moment on, others cannot connect
-    server_ = builder.BuildAndStart();
-  }
-  if (server_ == nullptr || (bound == 0 && !socket_path.empty())) {
-    return absl::UnavailableError(absl::StrCat("KEYD_LISTEN: cannot listen on ", socket_path));
-  }
-  if (!socket_path.empty()) KP_RETURN_IF_ERROR(OpenSocket(socket_path, options));
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) return absl::UnavailableError("gRPC cannot start its server");
   if (serves_ != Serves::kAdmin) lease_.Serve(queue_.get());
   admin_.Serve(queue_.get());
   health_.Serve(queue_.get());
-  for (int i = 0; i < options.threads; ++i) threads_.emplace_back([this] { Run(); });
+  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { Run(); });
   const MutexLock lock(&adding_);
   takes_ = true;
   return absl::OkStatus();
 }
 
-void GrpcPart::AddConnection(int fd) {
+void GrpcPart::AddConnection(std::string who, int fd) {
   const MutexLock lock(&adding_);
   if (takes_) {
+    callers_.Remember(fd, std::move(who));
     grpc::AddInsecureChannelFromFd(server_.get(), fd);
   } else {
     close(fd);

@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/admin_service.h"
+#include "keyd/rpc/caller.h"
 #include "keyd/rpc/calls.h"
 #include "keyd/rpc/health_service.h"
 #include "keyd/rpc/lease_service.h"
@@ -36,11 +37,10 @@ class GrpcPart {
   GrpcPart(const GrpcPart&) = delete;
   GrpcPart& operator=(const GrpcPart&) = delete;
 
-  // With a socket file for the owner, and the group in `options`; empty: for connections of
-  // AddConnection only. Errors: UNAVAILABLE, those of FindSocketGroup and ShareSocket.
-  absl::Status Start(const std::string& socket_path, const ServerOptions& options);
-  // Takes a connected, non-blocking socket over.
-  void AddConnection(int fd);
+  // For connections of AddConnection. Errors: UNAVAILABLE.
+  absl::Status Start(int threads);
+  // Takes a connected, non-blocking socket over, with `who` at the other end.
+  void AddConnection(std::string who, int fd);
   // See Server::Stop.
   void Stop();
 
@@ -50,6 +50,7 @@ class GrpcPart {
   const Serves serves_;
   const absl::Duration drain_max_;
   Calls calls_;
+  Callers callers_;
   LeaseService lease_;
   AdminService admin_;
   HealthService health_;

@@ -11,6 +11,7 @@
 #include "keyd/rpc/grpc_part.h"
 #include "keyd/rpc/socket_path.h"
 #include "keyd/rpc/tls_listener.h"
+#include "keyd/rpc/unix_listener.h"
 #include "keyd/wire/library.h"
 #include "keyd/wire/unix_address.h"
 
@@ -31,17 +32,24 @@ class ServerImpl final : public Server {
 
  private:
   GrpcPart local_, proxies_, admins_;
+  std::unique_ptr<UnixListener> unix_;
   std::unique_ptr<TlsListener> tls_;
 };
 
 absl::Status ServerImpl::Start(const std::string& socket_path, const ServerOptions& options) {
-  KP_RETURN_IF_ERROR(local_.Start(socket_path, options));
+  KP_RETURN_IF_ERROR(local_.Start(options.threads));
+  absl::StatusOr<std::unique_ptr<UnixListener>> listener = UnixListener::Start(
+      socket_path, options.sharing,
+      [this](std::string who, int fd) { local_.AddConnection(std::move(who), fd); });
+  if (!listener.ok()) return listener.status();
+  unix_ = *std::move(listener);
   if (options.tls.address.empty()) return absl::OkStatus();
-  KP_RETURN_IF_ERROR(proxies_.Start("", options));
-  KP_RETURN_IF_ERROR(admins_.Start("", options));
-  absl::StatusOr<std::unique_ptr<TlsListener>> tls = TlsListener::Start(
-      options.tls,
-      [this](Role role, int fd) { (role == Role::kProxy ? proxies_ : admins_).AddConnection(fd); });
+  KP_RETURN_IF_ERROR(proxies_.Start(options.threads));
+  KP_RETURN_IF_ERROR(admins_.Start(options.threads));
+  absl::StatusOr<std::unique_ptr<TlsListener>> tls =
+      TlsListener::Start(options.tls, [this](Role role, std::string who, int fd) {
+        (role == Role::kProxy ? proxies_ : admins_).AddConnection(std::move(who), fd);
+      });
   if (!tls.ok()) return tls.status();
   tls_ = *std::move(tls);
   log::Info("keyd_listening", {{"address", options.tls.address}, {"tls_port", tls_->port()}});
@@ -49,6 +57,7 @@ absl::Status ServerImpl::Start(const std::string& socket_path, const ServerOptio
 }
 
 void ServerImpl::Stop() {
+  if (unix_ != nullptr) unix_->Stop();
   // What is under way ends in order first: the connections carry it.
   local_.Stop();
   proxies_.Stop();

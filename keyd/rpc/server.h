@@ -12,16 +12,14 @@
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/master_key_rotation.h"
+#include "keyd/rpc/socket_path.h"
 #include "keyd/rpc/tls_listener.h"
 
 namespace keypool::rpc {
 
 struct ServerOptions {
   std::string listen;  // "unix:/path"
-  // Who may use the socket beside its owner, by name or number; empty: nobody.
-  std::string socket_group = {};
-  // Folders that were made for this keyd, and that this group may pass therefore.
-  std::vector<std::string> made_folders = {};
+  SocketSharing sharing = {};
   // What every grant says; the same as in policy::PoolConfig.
   absl::Duration send_by = absl::Milliseconds(500);
   absl::Duration lease_time_to_live = absl::Minutes(10);

@@ -8,18 +8,16 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "keyd/base/assert.h"
 #include "keyd/base/log.h"
 #include "keyd/base/status.h"
+#include "keyd/rpc/socket.h"
 
 namespace keypool::rpc {
 namespace {
-
-std::string ErrorText(int error) { return std::generic_category().message(error); }
 
 absl::Status Refuse(const std::string& path, std::string_view why) {
   return absl::FailedPreconditionError(absl::StrCat("KEYD_LISTEN: ", path, ": ", std::string(why)));
@@ -128,6 +126,13 @@ absl::Status ShareSocket(const std::string& path, const SocketGroup& group,
          {"fix", absl::StrCat("chgrp ", group.name, " ", folder, " && chmod g+x ", folder)}});
   }
   return absl::OkStatus();
+}
+
+absl::Status OpenSocket(const std::string& path, const SocketSharing& sharing) {
+  if (sharing.group.empty()) return RestrictSocket(path);
+  const absl::StatusOr<SocketGroup> group = FindSocketGroup(sharing.group);
+  if (!group.ok()) return group.status();
+  return ShareSocket(path, *group, sharing.made_folders);
 }
 
 }  // namespace keypool::rpc

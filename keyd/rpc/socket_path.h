@@ -33,6 +33,16 @@ absl::StatusOr<SocketGroup> FindSocketGroup(const std::string& name_or_number);
 absl::Status ShareSocket(const std::string& path, const SocketGroup& group,
                          const std::vector<std::string>& made);
 
+// Who may use the socket beside its owner.
+struct SocketSharing {
+  std::string group = {};  // by name or number; empty: nobody
+  // Folders that were made for this keyd, and that this group may pass therefore.
+  std::vector<std::string> made_folders = {};
+};
+// From here on the socket file is for those whom it is meant for. Errors: those of RestrictSocket,
+// FindSocketGroup and ShareSocket.
+absl::Status OpenSocket(const std::string& path, const SocketSharing& sharing);
+
 // New files of this process are its own user's only, for the time of this object. The mask belongs
 // to the whole process: for use while it starts.
 class PrivateUmask {

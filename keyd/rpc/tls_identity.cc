@@ -1,5 +1,6 @@
 #include "keyd/rpc/tls_identity.h"
 
+#include <openssl/bn.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
@@ -9,7 +10,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "keyd/base/audit.h"
 #include "keyd/base/status.h"
+#include "keyd/wire/text.h"
 
 namespace keypool::rpc {
 namespace {
@@ -19,6 +22,7 @@ constexpr std::array<std::pair<std::string_view, Role>, 2> kRoles = {{
     {"keypool://role/proxy", Role::kProxy},
     {"keypool://role/admin", Role::kAdmin},
 }};
+constexpr std::size_t kNameBytesMax = 128;         // of a certificate's, in the audit
 constexpr unsigned char kHttp2[] = {2, 'h', '2'};  // as ALPN lists it
 
 struct FreeNames {
@@ -44,6 +48,47 @@ int ChooseHttp2(SSL*, const unsigned char** out, unsigned char* out_size, const 
   const int result = SSL_select_next_proto(&chosen, out_size, kHttp2, sizeof(kHttp2), in, in_size);
   *out = chosen;
   return result == OPENSSL_NPN_NEGOTIATED ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+std::string_view TextOf(const ASN1_STRING* text) {
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+          static_cast<std::size_t>(ASN1_STRING_length(text))};
+}
+
+std::string CommonNameOf(const X509* certificate) {
+  const X509_NAME* subject = X509_get_subject_name(certificate);
+  const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+  if (at < 0) return "";
+  unsigned char* utf8 = nullptr;
+  const int size =
+      ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+  if (size < 0) return "";
+  std::string name(reinterpret_cast<const char*>(utf8), static_cast<std::size_t>(size));
+  OPENSSL_free(utf8);
+  return name;
+}
+
+// The first that tells more than a role.
+std::string AlternativeNameOf(const X509* certificate) {
+  const Names names(static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
+    const bool text = name->type == GEN_URI || name->type == GEN_DNS || name->type == GEN_EMAIL;
+    if (text && !TextOf(name->d.ia5).starts_with(kRolePrefix)) {
+      return std::string(TextOf(name->d.ia5));
+    }
+  }
+  return "";
+}
+
+std::string SerialOf(X509* certificate) {
+  std::unique_ptr<BIGNUM, decltype(&BN_free)> number(
+      ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate), nullptr), BN_free);
+  char* digits = number == nullptr ? nullptr : BN_bn2hex(number.get());
+  const std::string serial = digits == nullptr ? "unknown" : digits;
+  OPENSSL_free(digits);
+  return serial;
 }
 
 }  // namespace
@@ -85,9 +130,7 @@ std::optional<Role> RoleOfPeer(const SSL* tls) {
   for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
     const GENERAL_NAME* name = sk_GENERAL_NAME_value(names.get(), i);
     if (name->type != GEN_URI) continue;
-    const ASN1_IA5STRING* uri = name->d.uniformResourceIdentifier;
-    const std::string_view text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
-                                static_cast<std::size_t>(ASN1_STRING_length(uri)));
+    const std::string_view text = TextOf(name->d.uniformResourceIdentifier);
     if (!text.starts_with(kRolePrefix)) continue;
     const auto* known =
         std::find_if(kRoles.begin(), kRoles.end(), [&](const auto& r) { return r.first == text; });
@@ -95,6 +138,16 @@ std::optional<Role> RoleOfPeer(const SSL* tls) {
     role = known->second;
   }
   return role;
+}
+
+std::string NameOfPeer(const SSL* tls) {
+  X509* certificate = SSL_get0_peer_certificate(tls);
+  if (certificate == nullptr) return std::string(kAuditNobody);
+  std::string name = CommonNameOf(certificate);
+  if (name.empty()) name = AlternativeNameOf(certificate);
+  if (name.empty() || wire::HasControlByte(name)) name = "without a name";
+  return absl::StrCat("certificate ", wire::ClipText(name, kNameBytesMax), ", serial ",
+                      SerialOf(certificate));
 }
 
 }  // namespace keypool::rpc

@@ -22,4 +22,8 @@ absl::StatusOr<SslContext> MakeSslContext(const TlsListenerOptions& options);
 // known, or two.
 std::optional<Role> RoleOfPeer(const SSL* tls);
 
+// The certificate that the client has shown, by the name of its subject, or another one that is in
+// it, and its serial number: "certificate ada, serial 7F03".
+std::string NameOfPeer(const SSL* tls);
+
 }  // namespace keypool::rpc

@@ -6,7 +6,6 @@
 #include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <thread>
 #include <tuple>
 #include <utility>
@@ -28,6 +26,7 @@
 #include "keyd/base/log.h"
 #include "keyd/base/mutex.h"
 #include "keyd/base/status.h"
+#include "keyd/rpc/socket.h"
 #include "keyd/rpc/tls_identity.h"
 #include "keyd/rpc/tls_relay.h"
 
@@ -35,24 +34,6 @@ namespace keypool::rpc {
 namespace {
 
 constexpr int kBacklog = 128;
-
-std::string ErrorText(int error) { return std::generic_category().message(error); }
-
-class Socket {
- public:
-  explicit Socket(int fd = -1) : fd_(fd) {}
-  Socket(Socket&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Socket& operator=(Socket&&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) close(fd_);
-  }
-  int fd() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-  int Release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_;
-};
 
 struct HostPort {
   std::string host, port;
@@ -152,30 +133,24 @@ class Certificates {
   std::array<Stamp, 3> read_;
 };
 
-// True when `socket` is ready for `events` before the deadline.
-bool WaitFor(int fd, short events, absl::Duration most) {
-  pollfd socket = {fd, events, 0};
-  const std::int64_t milliseconds = absl::ToInt64Milliseconds(most);
-  return milliseconds > 0 && poll(&socket, 1, static_cast<int>(milliseconds)) > 0;
-}
-
 class ListenerImpl final : public TlsListener {
  public:
   ListenerImpl(TlsListenerOptions options, Socket socket, Certificates certificates,
                OnConnection on_connection)
       : options_(std::move(options)),
         socket_(std::move(socket)),
-        wake_(eventfd(0, EFD_CLOEXEC)),
+        wake_(MakeWake()),
         certificates_(std::move(certificates)),
         on_connection_(std::move(on_connection)),
-        thread_([this] { Accept(); }) {}
+        thread_([this] {
+          AcceptUntil(socket_, wake_, [this](Socket connection) { Take(std::move(connection)); });
+        }) {}
   ~ListenerImpl() override { Stop(); }
 
   std::uint16_t port() const override { return PortOf(socket_.fd()); }
   void Stop() override;
 
  private:
-  void Accept();
   void Take(Socket socket);
   void Serve(int id, int fd, const SslContext& context);
   bool Handshake(SSL* tls, int fd) const;
@@ -192,20 +167,6 @@ class ListenerImpl final : public TlsListener {
   std::map<int, int> open_ ABSL_GUARDED_BY(mutex_);  // connection → its socket
   std::thread thread_;                               // last: everything above exists when it starts
 };
-
-void ListenerImpl::Accept() {
-  for (;;) {
-    pollfd ready[] = {{socket_.fd(), POLLIN, 0}, {wake_.fd(), POLLIN, 0}};
-    if (poll(ready, 2, -1) < 0 && errno != EINTR) return;
-    if (ready[1].revents != 0) return;
-    Socket socket(accept4(socket_.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-    if (socket.ok()) {
-      Take(std::move(socket));
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      WaitFor(wake_.fd(), POLLIN, absl::Milliseconds(100));  // until some are closed
-    }
-  }
-}
 
 void ListenerImpl::Take(Socket socket) {
   const SslContext context = certificates_.Present();
@@ -244,7 +205,7 @@ void ListenerImpl::Serve(int id, int fd, const SslContext& context) {
     int pair[2];
     if (role && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) == 0) {
       const Socket plain(pair[0]);
-      on_connection_(*role, pair[1]);
+      on_connection_(*role, NameOfPeer(tls.get()), pair[1]);
       RelayTls(tls.get(), fd, plain.fd());
       SSL_shutdown(tls.get());
     }
@@ -261,8 +222,7 @@ void ListenerImpl::Stop() {
     stopping_ = true;
     for (const auto& [id, fd] : open_) shutdown(fd, SHUT_RDWR);
   }
-  const std::uint64_t one = 1;
-  if (write(wake_.fd(), &one, sizeof(one)) < 0) return;
+  Wake(wake_);
   if (thread_.joinable()) thread_.join();
   const MutexLock lock(&mutex_);
   while (!open_.empty()) none_.Wait(&mutex_);

@@ -32,8 +32,8 @@ struct TlsListenerOptions {
 class TlsListener {
  public:
   // Takes a connection of that role over: a non-blocking socket that carries what is inside of TLS.
-  // Called on a thread of the connection's.
-  using OnConnection = std::function<void(Role role, int fd)>;
+  // `who`: NameOfPeer. Called on a thread of the connection's.
+  using OnConnection = std::function<void(Role role, std::string who, int fd)>;
 
   // Listens. The files are read again when they have changed; wrong ones leave the old in force and
   // a warning in the log. Errors: INVALID_ARGUMENT, FAILED_PRECONDITION (the setting is named).

@@ -75,10 +75,10 @@ void GroupWriter::Process(std::vector<Entry> entries) {
   std::vector<QueuedCommit> group;
   std::size_t mutations = 0;
   for (Entry& entry : entries) {
-    if (auto* task = std::get_if<const std::function<void()>*>(&entry)) {
+    if (!std::holds_alternative<QueuedCommit>(entry)) {
       Flush(&group);
       mutations = 0;
-      (**task)();
+      RunTask(entry);
       continue;
     }
     QueuedCommit& commit = std::get<QueuedCommit>(entry);
@@ -90,6 +90,14 @@ void GroupWriter::Process(std::vector<Entry> entries) {
     group.push_back(std::move(commit));
   }
   Flush(&group);
+}
+
+void GroupWriter::RunTask(const Entry& entry) {
+  if (const auto* waited_for = std::get_if<const Task*>(&entry)) {
+    (**waited_for)();
+  } else {
+    std::get<Task>(entry)();
+  }
 }
 
 void GroupWriter::Flush(std::vector<QueuedCommit>* group) {

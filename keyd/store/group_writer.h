@@ -5,6 +5,7 @@
 #include <functional>
 #include <span>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -41,17 +42,20 @@ class GroupWriter {
 
   // `done` runs on the writer's thread, in the order of the calls.
   void Enqueue(QueuedCommit commit);
-  // Runs `task` on the writer's thread after everything enqueued before, and waits for it. Not from
-  // the writer's own thread.
+  // Runs `task` on the writer's thread after everything enqueued before.
+  void RunLater(std::function<void()> task) { Push(std::move(task)); }
+  // The same, and waits for it. Not from the writer's own thread.
   void RunInOrder(const std::function<void()>& task);
 
  private:
+  using Task = std::function<void()>;
   // A task of RunInOrder lives on its caller's stack.
-  using Entry = std::variant<QueuedCommit, const std::function<void()>*>;
+  using Entry = std::variant<QueuedCommit, const Task*, Task>;
 
   void Loop();
   void Push(Entry entry);
   void Process(std::vector<Entry> entries);
+  static void RunTask(const Entry& entry);
   void Flush(std::vector<QueuedCommit>* group);
 
   const WriteGroup write_;

@@ -4,10 +4,13 @@ namespace keypool::store {
 namespace {
 
 using policy::AdminTokenRecord;
+using policy::AuditKeyRecord;
+using policy::AuditState;
 using policy::BucketRecord;
 using policy::ClientRecord;
 using policy::ClientUseRecord;
 using policy::DeleteAdminToken;
+using policy::DeleteAudit;
 using policy::DeleteBucket;
 using policy::DeleteClient;
 using policy::DeleteKey;
@@ -37,6 +40,31 @@ void MemStore::Commit(Epoch epoch, policy::Mutations batch, Durability durabilit
   writer_.Enqueue({epoch, std::move(batch), durability, std::move(done)});
 }
 
+void MemStore::ReadAudit(AuditRange range, std::function<void(absl::StatusOr<AuditRead>)> done) {
+  writer_.RunLater([this, range, done = std::move(done)] { done(Read(range)); });
+}
+
+AuditRead MemStore::Read(const AuditRange& range) const {
+  AuditRead read;
+  read.basis = audit_basis_;
+  const auto take = [&](const AuditRecord& record) {
+    read.more = read.rows.size() == range.rows_max;
+    if (!read.more) read.rows.push_back({record});
+    return !read.more;
+  };
+  if (range.from == AuditRange::From::kOldest) {
+    for (auto at = audit_.upper_bound(range.behind); at != audit_.end(); ++at) {
+      if (!take(at->second)) break;
+    }
+    return read;
+  }
+  auto at = range.behind == 0 ? audit_.end() : audit_.lower_bound(range.behind);
+  while (at != audit_.begin()) {
+    if (!take((--at)->second)) break;
+  }
+  return read;
+}
+
 absl::StatusOr<std::int64_t> MemStore::Reseal(std::shared_ptr<const Sealer>) {
   return absl::FailedPreconditionError("STORE=memory keeps no secret at rest");
 }
@@ -54,12 +82,24 @@ policy::Snapshot MemStore::BeginReign() {
   for (const auto& [name, record] : clients_) snapshot.clients.push_back(record);
   for (const auto& [name, record] : client_use_) snapshot.client_use.push_back(record);
   for (const auto& [name, record] : admin_tokens_) snapshot.admin_tokens.push_back(record);
+  snapshot.audit.basis = audit_basis_;
+  if (!audit_.empty()) snapshot.audit.newest = audit_.rbegin()->first;
+  for (const auto& [number, record] : audit_) {
+    if (number % policy::kAuditLinkEvery == 0)
+      snapshot.audit.links.push_back({number, record.chain});
+  }
   return snapshot;
 }
 
 std::vector<absl::Status> MemStore::Write(std::span<const QueuedCommit> group) {
   struct Writer {
     MemStore* store;
+    void operator()(const AuditRecord& record) { store->audit_[record.number] = record; }
+    void operator()(const AuditState& state) { store->audit_basis_.state = state; }
+    void operator()(const AuditKeyRecord& record) { store->audit_basis_.key = record.key; }
+    void operator()(const DeleteAudit& records) {
+      store->audit_.erase(store->audit_.begin(), store->audit_.upper_bound(records.through));
+    }
     void operator()(const PoolRecord& record) { store->pool_ = record; }
     void operator()(const KeyRecord& record) { store->keys_[record.id] = record; }
     void operator()(const BucketRecord& record) {

@@ -17,11 +17,13 @@ class MemStore final : public Store {
 
   absl::StatusOr<policy::Snapshot> Load() override;
   void Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) override;
+  void ReadAudit(AuditRange range, std::function<void(absl::StatusOr<AuditRead>)> done) override;
   absl::StatusOr<std::int64_t> Reseal(std::shared_ptr<const Sealer> sealer) override;
 
  private:
   std::vector<absl::Status> Write(std::span<const QueuedCommit> group);
   policy::Snapshot BeginReign();
+  AuditRead Read(const AuditRange& range) const;
 
   // Touched by the writer's thread only.
   std::uint64_t epoch_ = 0;
@@ -35,6 +37,8 @@ class MemStore final : public Store {
   std::map<std::string, policy::ClientRecord> clients_;           // by name
   std::map<std::string, policy::ClientUseRecord> client_use_;     // by name
   std::map<std::string, policy::AdminTokenRecord> admin_tokens_;  // by name
+  std::map<std::uint64_t, AuditRecord> audit_;                    // by number
+  policy::AuditBasis audit_basis_;
 
   GroupWriter writer_;  // last: its thread ends before what it writes goes
 };

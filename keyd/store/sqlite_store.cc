@@ -47,6 +47,14 @@ void SqliteStore::Commit(Epoch epoch, policy::Mutations batch, Durability durabi
   writer_.Enqueue({epoch, std::move(batch), durability, std::move(done)});
 }
 
+void SqliteStore::ReadAudit(AuditRange range, std::function<void(absl::StatusOr<AuditRead>)> done) {
+  writer_.RunLater([this, range, done = std::move(done)] {
+    absl::StatusOr<AuditRead> read = tables_->audit().Read(range, *tables_->sealer());
+    if (read.ok()) return done(std::move(read));
+    done(Annotate(read.status(), absl::StrCat("store '", path_, "'")));
+  });
+}
+
 absl::StatusOr<std::int64_t> SqliteStore::Reseal(std::shared_ptr<const Sealer> sealer) {
   absl::StatusOr<std::int64_t> count = absl::UnknownError("not run");
   writer_.RunInOrder([&] { count = ResealNow(std::move(sealer)); });
@@ -77,7 +85,7 @@ absl::StatusOr<policy::Snapshot> SqliteStore::ReadAndTakeEpoch() {
   const absl::StatusOr<SqliteTables::Seal> seal = tables_->ReadSeal();
   if (!seal.ok()) return seal.status();
   if (tables_->had_plain_secrets() || seal->master_key_id != tables_->sealer()->id()) {
-    KP_RETURN_IF_ERROR(SealAnew(snapshot->keys));
+    KP_RETURN_IF_ERROR(SealAnew(snapshot->keys, snapshot->audit.basis.key));
   }
   KP_RETURN_IF_ERROR(tables_->Commit());
   return snapshot;
@@ -97,9 +105,13 @@ absl::Status SqliteStore::CheckStructure() {
 }
 
 // In the transaction that is open.
-absl::Status SqliteStore::SealAnew(const std::vector<policy::KeyRecord>& keys) {
+absl::Status SqliteStore::SealAnew(const std::vector<policy::KeyRecord>& keys,
+                                   const SecretPtr& audit_key) {
   for (const policy::KeyRecord& key : keys) KP_RETURN_IF_ERROR(tables_->Write(key));
-  return tables_->WriteSeal({tables_->sealer()->id(), !keys.empty()});
+  if (audit_key != nullptr) {
+    KP_RETURN_IF_ERROR(tables_->Write(policy::AuditKeyRecord{audit_key}));
+  }
+  return tables_->WriteSeal({tables_->sealer()->id(), !keys.empty() || audit_key != nullptr});
 }
 
 absl::StatusOr<std::int64_t> SqliteStore::ResealNow(std::shared_ptr<const Sealer> sealer) {
@@ -123,8 +135,12 @@ absl::StatusOr<std::int64_t> SqliteStore::ReadAndSealAnew(std::shared_ptr<const 
   if (*present != epoch_) return FencedError(epoch_, *present);
   const absl::StatusOr<std::vector<policy::KeyRecord>> keys = tables_->ReadKeys();
   if (!keys.ok()) return keys.status();
+  const absl::StatusOr<policy::AuditBasis> audit = tables_->audit().ReadBasis(*tables_->sealer());
+  if (!audit.ok()) return audit.status();
+  // Sealed with a key that goes, it could never be opened again.
+  if (!audit->damage.empty()) return absl::DataLossError(audit->damage);
   tables_->Use(std::move(sealer));
-  KP_RETURN_IF_ERROR(SealAnew(*keys));
+  KP_RETURN_IF_ERROR(SealAnew(*keys, audit->key));
   KP_RETURN_IF_ERROR(tables_->Commit());
   return static_cast<std::int64_t>(keys->size());
 }

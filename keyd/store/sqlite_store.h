@@ -39,6 +39,7 @@ class SqliteStore final : public Store {
   // keyd has left plain, or sealed with a key that is no longer the first.
   absl::StatusOr<policy::Snapshot> Load() override;
   void Commit(Epoch epoch, policy::Mutations batch, Durability durability, Done done) override;
+  void ReadAudit(AuditRange range, std::function<void(absl::StatusOr<AuditRead>)> done) override;
   absl::StatusOr<std::int64_t> Reseal(std::shared_ptr<const Sealer> sealer) override;
 
  private:
@@ -48,7 +49,7 @@ class SqliteStore final : public Store {
   absl::StatusOr<policy::Snapshot> BeginReign();
   absl::StatusOr<policy::Snapshot> ReadAndTakeEpoch();
   absl::Status CheckStructure();
-  absl::Status SealAnew(const std::vector<policy::KeyRecord>& keys);
+  absl::Status SealAnew(const std::vector<policy::KeyRecord>& keys, const SecretPtr& audit_key);
   absl::StatusOr<std::int64_t> ResealNow(std::shared_ptr<const Sealer> sealer);
   absl::StatusOr<std::int64_t> ReadAndSealAnew(std::shared_ptr<const Sealer> sealer);
   absl::Status WipeRemains();

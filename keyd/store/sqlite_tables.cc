@@ -18,11 +18,14 @@ namespace keypool::store {
 namespace {
 
 using policy::AdminTokenRecord;
+using policy::AuditKeyRecord;
+using policy::AuditState;
 using policy::BucketName;
 using policy::BucketRecord;
 using policy::ClientRecord;
 using policy::ClientUseRecord;
 using policy::DeleteAdminToken;
+using policy::DeleteAudit;
 using policy::DeleteBucket;
 using policy::DeleteClient;
 using policy::DeleteKey;
@@ -110,8 +113,9 @@ struct SqliteTables::Statements {
   }
 };
 
-SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements)
-    : db_(db), statements_(std::move(statements)) {}
+SqliteTables::SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements,
+                           std::unique_ptr<SqliteAudit> audit)
+    : db_(db), statements_(std::move(statements)), audit_(std::move(audit)) {}
 
 SqliteTables::~SqliteTables() = default;
 
@@ -147,7 +151,10 @@ absl::StatusOr<std::unique_ptr<SqliteTables>> SqliteTables::Open(const SqliteDb&
     if (!statement.ok()) return statement.status();
     made.push_back(*std::move(statement));
   }
-  return std::unique_ptr<SqliteTables>(new SqliteTables(db, Statements::From(std::move(made))));
+  absl::StatusOr<std::unique_ptr<SqliteAudit>> audit = SqliteAudit::Open(db);
+  if (!audit.ok()) return audit.status();
+  return std::unique_ptr<SqliteTables>(
+      new SqliteTables(db, Statements::From(std::move(made)), *std::move(audit)));
 }
 
 absl::Status SqliteTables::Begin() { return statements_->begin.Run(); }
@@ -233,6 +240,9 @@ absl::StatusOr<Snapshot> SqliteTables::ReadAll() {
       ReadNamed(db_, "SELECT name, record FROM client_use", DecodeClientUse, &snapshot.client_use));
   KP_RETURN_IF_ERROR(ReadNamed(db_, "SELECT name, record FROM admin_tokens", DecodeAdminToken,
                                &snapshot.admin_tokens));
+  absl::StatusOr<policy::AuditSnapshot> audit = audit_->ReadAll(*sealer_);
+  if (!audit.ok()) return audit.status();
+  snapshot.audit = *std::move(audit);
   return snapshot;
 }
 
@@ -240,6 +250,11 @@ struct SqliteTables::Writer {
   Statements& to;
   const Sealer& sealer;
   std::string& bytes;
+  SqliteAudit& audit;
+  absl::Status operator()(const AuditRecord& record) { return audit.Write(record); }
+  absl::Status operator()(const AuditState& state) { return audit.Write(state); }
+  absl::Status operator()(const AuditKeyRecord& record) { return audit.Write(record, sealer); }
+  absl::Status operator()(const DeleteAudit& records) { return audit.Write(records); }
   absl::Status operator()(const PoolRecord& record) {
     EncodePool(record, &bytes);
     return to.put_pool.BindBlob(1, bytes).Run();
@@ -313,7 +328,7 @@ struct SqliteTables::Writer {
 };
 
 absl::Status SqliteTables::Write(const policy::Mutation& mutation) {
-  return std::visit(Writer{*statements_, *sealer_, record_}, mutation);
+  return std::visit(Writer{*statements_, *sealer_, record_, *audit_}, mutation);
 }
 
 }  // namespace keypool::store

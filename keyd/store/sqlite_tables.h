@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "keyd/policy/types.h"
 #include "keyd/store/sealer.h"
+#include "keyd/store/sqlite_audit.h"
 #include "keyd/store/sqlite_db.h"
 
 namespace keypool::store {
@@ -48,14 +49,17 @@ class SqliteTables {
   // The keys that were read last had secrets that no keyd had sealed.
   bool had_plain_secrets() const { return had_plain_secrets_; }
   absl::Status Write(const policy::Mutation& mutation);
+  SqliteAudit& audit() const { return *audit_; }
 
  private:
   struct Statements;
   struct Writer;
-  SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements);
+  SqliteTables(const SqliteDb& db, std::unique_ptr<Statements> statements,
+               std::unique_ptr<SqliteAudit> audit);
 
   const SqliteDb& db_;
   std::unique_ptr<Statements> statements_;
+  std::unique_ptr<SqliteAudit> audit_;
   std::shared_ptr<const Sealer> sealer_;
   bool had_plain_secrets_ = false;
   std::string record_;  // the encoded row; kept for its capacity

@@ -175,13 +175,29 @@ TEST(SqliteSeal, ResealingOfAReignThatHasEndedChangesNothing) {
   EXPECT_EQ(LoadNow(*store).keys.size(), 1u);
 }
 
+// True: a check of the audit has found something. Else it is as it was written.
+bool AuditIsKnownBroken(Store& store, const policy::Mutations& written) {
+  if (VerifyNow(store).broken) return true;
+  const absl::StatusOr<AuditRead> read = ReadAuditNow(store);
+  EXPECT_TRUE(read.ok()) << read.status();
+  std::size_t at = 0;
+  for (const policy::Mutation& mutation : written) {
+    const auto* record = std::get_if<AuditRecord>(&mutation);
+    if (record == nullptr) continue;
+    EXPECT_EQ(read.value().rows.at(at++).record, *record);
+  }
+  EXPECT_EQ(at, read.value().rows.size());
+  return false;
+}
+
 // A flip that is not noticed leaves what was there; none may end the process.
-TEST(SqliteSeal, FlippedBitsNeverChangeASecret) {
+TEST(SqliteSeal, FlippedBitsNeverChangeASecretOrTheAudit) {
   const fakes::TempDir dir;
   const std::string path = dir.File("keyd.db");
+  const policy::Mutations audit = AuditOf(20);
   {
     const auto store = OpenNow(path, With(TestSealer()));
-    policy::Mutations keys;
+    policy::Mutations keys = audit;
     for (int id = 1; id <= 20; ++id) keys.push_back(SecretKey(id));
     ASSERT_TRUE(CommitNow(*store, LoadNow(*store).epoch, std::move(keys)).ok());
   }
@@ -189,7 +205,7 @@ TEST(SqliteSeal, FlippedBitsNeverChangeASecret) {
   const std::string good{std::istreambuf_iterator<char>(in), {}};
   std::mt19937 random(20'261'130);
   const int flips = Flips();
-  int noticed = 0;
+  int noticed = 0, audits = 0;
   for (int round = 0; round < flips; ++round) {
     std::string bad = good;
     const std::size_t bit = random() % (bad.size() * 8);
@@ -209,10 +225,15 @@ TEST(SqliteSeal, FlippedBitsNeverChangeASecret) {
     for (const policy::KeyRecord& key : snapshot->keys) {
       EXPECT_EQ(key.secret->Reveal(), absl::StrCat(kSecretText, key.id.value())) << "bit " << bit;
     }
+    SCOPED_TRACE(bit);
+    audits += AuditIsKnownBroken(**store, audit) ? 1 : 0;
   }
   EXPECT_GT(noticed, 0);
-  std::printf("%d of %d flipped bits were noticed, and no other changed a secret\n", noticed,
-              flips);
+  EXPECT_GT(audits, 0);
+  std::printf(
+      "%d of %d flipped bits kept the store shut, %d more broke the audit, and no other changed a "
+      "secret or the audit\n",
+      noticed, flips, audits);
 }
 
 }  // namespace

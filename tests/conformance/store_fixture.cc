@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "keyd/base/status.h"
+#include "keyd/store/audit_chain.h"
 #include "keyd/store/mem_store.h"
 #include "keyd/store/sqlite_store.h"
 #include "tests/fakes/keyd/faulty_store.h"
@@ -117,9 +118,45 @@ policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int
   return record;
 }
 
+policy::Mutations AuditOf(std::uint64_t records) {
+  policy::AuditKeyRecord key{MakeAuditKey()};
+  policy::Mutations mutations = {key};
+  policy::AuditState state;
+  for (std::uint64_t number = 1; number <= records; ++number) {
+    AuditRecord record;
+    record.number = number;
+    record.at = absl::FromUnixSeconds(1'700'000'000) + absl::Seconds(number);
+    record.entry = {"uid 1000 (ada)", "add client", absl::StrCat("team-", number)};
+    record.result = std::string(kAuditOk);
+    record.chain = ChainOf(*key.key, state.last.chain, record);
+    state.last = {number, record.chain};
+    mutations.push_back(std::move(record));
+  }
+  state.mac = MacOf(*key.key, state);
+  mutations.push_back(state);
+  return mutations;
+}
+
+absl::StatusOr<AuditRead> ReadAuditNow(Store& store, AuditRange range) {
+  std::promise<absl::StatusOr<AuditRead>> promise;
+  store.ReadAudit(
+      range, [&promise](absl::StatusOr<AuditRead> read) { promise.set_value(std::move(read)); });
+  return promise.get_future().get();
+}
+
+AuditVerdict VerifyNow(Store& store) {
+  std::promise<absl::StatusOr<AuditVerdict>> promise;
+  VerifyAudit(store, [&promise](absl::StatusOr<AuditVerdict> verdict) {
+    promise.set_value(std::move(verdict));
+  });
+  absl::StatusOr<AuditVerdict> verdict = promise.get_future().get();
+  EXPECT_TRUE(verdict.ok()) << verdict.status();
+  return std::move(verdict).value();
+}
+
 std::string Describe(policy::Snapshot snapshot) {
-  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits, clients, uses,
-         admin_tokens] = snapshot;
+  auto& [epoch, pool, keys, buckets, resources, removed, usage, limits, clients, uses, admin_tokens,
+         audit] = snapshot;
   const auto by_name = [](const auto& a, const auto& b) { return a.name < b.name; };
   std::sort(clients.begin(), clients.end(), by_name);
   std::sort(uses.begin(), uses.end(), by_name);
@@ -173,6 +210,7 @@ std::string Describe(policy::Snapshot snapshot) {
                     " ", absl::CHexEscape(said.scope.model), " ", ToText(said.limits), " ",
                     absl::CHexEscape(said.tier), "\n");
   }
+  if (audit.newest > 0) absl::StrAppend(&out, "audit up to ", audit.newest, "\n");
   for (const policy::ClientRecord& client : clients) absl::StrAppend(&out, Text(client), "\n");
   for (const policy::ClientUseRecord& use : uses) absl::StrAppend(&out, Text(use), "\n");
   for (const policy::AdminTokenRecord& token : admin_tokens) {

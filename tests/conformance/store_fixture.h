@@ -53,6 +53,12 @@ policy::ResourceRecord ResourceOf(std::string name, std::string project = "p");
 // In one hour of one day.
 policy::UsageRecord UsageOf(UsageDimension dimension, std::string name, std::int64_t requests = 0);
 
+// An audit with `records` records, as the engine writes it.
+policy::Mutations AuditOf(std::uint64_t records);
+// Waits for it.
+absl::StatusOr<AuditRead> ReadAuditNow(Store& store, AuditRange range = {});
+AuditVerdict VerifyNow(Store& store);
+
 // Every field of everything, in an order of its own: equal texts mean equal pools. The epoch is
 // left out.
 std::string Describe(policy::Snapshot snapshot);

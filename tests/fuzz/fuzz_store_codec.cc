@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "keyd/store/audit_codec.h"
 #include "keyd/store/client_codec.h"
 #include "keyd/store/codec.h"
 #include "keyd/store/limits_codec.h"
@@ -92,10 +93,20 @@ void CheckKey(std::string_view record, KeyId id) {
   CheckDamage(written, decode);
 }
 
+void CheckAudit(std::string_view record, std::uint64_t number) {
+  const auto decode = [number](std::string_view r) { return DecodeAudit(number, r); };
+  CheckRecord(record, decode, EncodeAudit);
+  CheckRecord(record, DecodeAuditState, EncodeAuditState);
+  static const auto sealer = fakes::TestSealer();
+  const absl::Status key = DecodeAuditKey(record, *sealer).status();
+  FUZZ_CHECK(key.ok() || absl::IsDataLoss(key));
+}
+
 void CheckAsEach(std::string_view record) {
   const Row row = RowIn(record);
   const KeyId id(static_cast<std::uint64_t>(row.id));
   CheckKey(record, id);
+  CheckAudit(record, id.value());
   CheckRecord(
       record, [&row](std::string_view r) { return DecodeClient(row.first, r); }, EncodeClient);
   CheckRecord(

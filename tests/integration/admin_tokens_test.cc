@@ -119,6 +119,19 @@ TEST_F(AdminTokens, RevocationHoldsAtOnceAtEveryProxyAndOverAKill) {
   EXPECT_EQ(StatusAs(d).status, 200);
 }
 
+TEST_F(AdminTokens, TheAuditNamesTheOneThatAChangeWasMadeWith) {
+  Start();
+  const std::string good = Issue({"add", "ops"});
+  EXPECT_EQ(
+      Fetch(cluster_->proxy_port(), As(good, {.method = "DELETE", .target = "/admin/keys/key_1"}))
+          .status,
+      200);
+  const std::string audit = cluster_->Poolctl({"audit"}).out;
+  EXPECT_THAT(audit, AllOf(HasSubstr("add admin token"), HasSubstr("admin token ops"),
+                           HasSubstr("remove key"), Not(HasSubstr(good))));
+  EXPECT_EQ(cluster_->Poolctl({"audit", "--verify"}).exit_code, 0);
+}
+
 TEST_F(AdminTokens, AfterTenWrongOnesAnAddressWaitsAndKeydIsNotAsked) {
   Start();
   const std::string good = Issue({"add", "ops"});

@@ -13,7 +13,7 @@ REVEAL_ALLOWED = {
     'keyd/base/secret.h', 'keyd/base/secret.cc', 'keyd/base/token.cc', 'proxy/headers.cc', 'proxy/redact.cc',
     'keyd/wire/lease_answer.cc', 'keyd/wire/admin_request.cc', 'keyd/wire/client_token_wire.cc', 'keyd/store/codec.cc',
     'keyd/store/sealer.h', 'keyd/store/sealer.cc', 'keyd/master_key.cc',
-    'keyd/policy/secret_index.cc', 'cli/token_output.cc',
+    'keyd/policy/secret_index.cc', 'cli/token_output.cc', 'keyd/store/audit_chain.cc', 'keyd/store/audit_codec.cc',
 }
 
 CLOCK = 'keyd/base/clock.cc'

@@ -41,6 +41,11 @@ void Committed::Write(const policy::Mutations& mutations) {
       },
       [this](const policy::AdminTokenRecord& r) { admin_tokens_[r.name] = r; },
       [this](const policy::DeleteAdminToken& d) { admin_tokens_.erase(d.name); },
+      // The audit is the engine's: no command of the pool writes it.
+      [](const AuditRecord&) {},
+      [](const policy::AuditState&) {},
+      [](const policy::AuditKeyRecord&) {},
+      [](const policy::DeleteAudit&) {},
   };
   for (const policy::Mutation& mutation : mutations) std::visit(write, mutation);
 }

@@ -27,6 +27,8 @@ class FakeAdminClient final : public client::AdminClient {
   std::vector<AdminTokenStatus> admin_tokens;  // what ListAdminTokens answers
   RotatedMasterKey rotated;                    // what RotateMasterKey answers
   LimitSet unset_leaves;                       // what UnsetLimits answers
+  std::vector<AuditRow> audit;                 // what ListAudit answers, the last of them
+  AuditVerdict verdict;                        // what VerifyAudit answers
   Explanation explanation;                     // what Explain answers, page by page
   std::vector<PoolEvents> events;  // what Events answers, one after the other; then `error`
 
@@ -237,6 +239,15 @@ class FakeAdminClient final : public client::AdminClient {
   void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override {
     calls.push_back("admin tokens");
     Answer<std::vector<AdminTokenStatus>>(admin_tokens, std::move(done));
+  }
+  void ListAudit(AuditQuery query, Done<AuditPage> done) override {
+    calls.push_back("audit before " + std::to_string(query.before) + " at most " +
+                    std::to_string(query.rows_max));
+    Answer<AuditPage>({audit, false}, std::move(done));
+  }
+  void VerifyAudit(Done<AuditVerdict> done) override {
+    calls.push_back("verify audit");
+    Answer<AuditVerdict>(verdict, std::move(done));
   }
   absl::Status Watch(StatusQuery query, absl::Duration,
                      std::function<bool(PoolStatus)> on_status) override {

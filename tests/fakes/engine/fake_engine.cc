@@ -148,6 +148,7 @@ void FakeEngine::AddKey(AddKeyCommand command, Done<KeyStatus> done) {
     KeyStatus added;
     {
       MutexLock lock(&mutex_);
+      last_caller_ = command.who;
       const std::uint64_t id = ++last_key_;
       added = NewKey(id, command.project.value_or(OwnProject(KeyId(id))));
       keys_.push_back(added);

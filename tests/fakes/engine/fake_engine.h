@@ -51,6 +51,8 @@ class FakeEngine final : public engine::Engine {
   // What was applied, in order: "acquire MODEL" or "report LEASE".
   std::vector<std::string> Log() const;
   std::size_t Waiting() const;
+  // Who has called AddKey or ChangeClient last.
+  std::string LastCaller() const;
 
   void Post(std::vector<engine::LeaseCommand> commands, LeaseDone done) override;
   // It holds nothing back.
@@ -81,6 +83,12 @@ class FakeEngine final : public engine::Engine {
   void ChangeAdminToken(AdminTokenCommand command, Done<AdminTokenStatus> done) override;
   void ListAdminTokens(Done<std::vector<AdminTokenStatus>> done) override;
   void NameOfAdminToken(std::optional<TokenDigest> digest, Done<std::string> done) override;
+  // Remembers what was recorded; numbers count from 1.
+  void Record(AuditEntry entry, absl::Status result,
+              std::function<void(absl::Status)> done) override;
+  void ListAudit(AuditQuery query, Done<AuditPage> done) override;
+  // As many records as were recorded, and broken at the second one.
+  void VerifyAudit(Done<AuditVerdict> done) override;
   absl::Status Health() const override;
   void OnUnhealthy(std::function<void(absl::Status)> on_change) override;
   std::uint64_t ChangeCount() const override { return changes_; }
@@ -112,6 +120,8 @@ class FakeEngine final : public engine::Engine {
   std::map<std::string, ClientStatus> clients_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, TokenDigest> client_tokens_ ABSL_GUARDED_BY(mutex_);  // the last one
   std::map<std::string, TokenDigest> admin_tokens_ ABSL_GUARDED_BY(mutex_);   // the same
+  std::vector<AuditRow> audit_ ABSL_GUARDED_BY(mutex_);
+  std::string last_caller_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;
 };

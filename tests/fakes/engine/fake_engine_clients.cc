@@ -24,6 +24,7 @@ void FakeEngine::ChangeClient(ClientCommand command, Done<ClientStatus> done) {
     absl::StatusOr<ClientStatus> status = absl::NotFoundError("there is no " + name);
     {
       MutexLock lock(&mutex_);
+      last_caller_ = std::visit([](const auto& c) { return c.who; }, command);
       const auto* add = std::get_if<AddClientCommand>(&command);
       if (add != nullptr) clients_[name].name = name;
       const auto found = clients_.find(name);

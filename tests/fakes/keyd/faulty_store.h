@@ -24,6 +24,10 @@ class FaultyStore final : public store::Store {
   absl::StatusOr<policy::Snapshot> Load() override;
   void Commit(Epoch epoch, policy::Mutations batch, store::Durability durability,
               Done done) override;
+  void ReadAudit(store::AuditRange range,
+                 std::function<void(absl::StatusOr<store::AuditRead>)> done) override {
+    inner_.ReadAudit(range, std::move(done));
+  }
   absl::StatusOr<std::int64_t> Reseal(std::shared_ptr<const store::Sealer> sealer) override {
     return inner_.Reseal(std::move(sealer));
   }

@@ -45,7 +45,7 @@ class SocketGroupTest : public ServerFixture {
 TEST_F(SocketGroupTest, MayUseTheSocketAndNobodyElse) {
   server_->Stop();
   ServerOptions options = Options();
-  options.socket_group = own_group_;
+  options.sharing.group = own_group_;
   auto server = Server::Start(options, &engine_);
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_EQ(InfoOf(path_).st_mode & 07777, 0660u);
@@ -59,8 +59,8 @@ TEST_F(SocketGroupTest, FoldersMadeForThisKeydAreOpenedToPassAndOthersAreNot) {
   for (const std::string& folder : {made, elsewhere}) ASSERT_EQ(mkdir(folder.c_str(), 0700), 0);
   ServerOptions options = Options();
   options.listen = "unix:" + made + "/keyd.sock";
-  options.socket_group = own_group_;
-  options.made_folders = {made, elsewhere};
+  options.sharing.group = own_group_;
+  options.sharing.made_folders = {made, elsewhere};
   auto server = Server::Start(options, &engine_);
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_EQ(InfoOf(made).st_mode & 07777, 0710u);
@@ -71,7 +71,7 @@ TEST_F(SocketGroupTest, FoldersMadeForThisKeydAreOpenedToPassAndOthersAreNot) {
 TEST_F(SocketGroupTest, OneThatThereIsNotStopsTheStart) {
   ServerOptions options = Options();
   options.listen = "unix:" + dir_.File("other.sock");
-  options.socket_group = "no-such-group";
+  options.sharing.group = "no-such-group";
   const auto server = Server::Start(options, &engine_);
   ASSERT_FALSE(server.ok());
   EXPECT_THAT(std::string(server.status().message()),

@@ -40,7 +40,7 @@ TEST(KeydConfig, AGroupOfTheSocketIsOneThatThereIs) {
     const Settings::Parsed parsed =
         Parse({{"DATA_DIR", "/data"}, {"KEYD_SOCKET_GROUP", group}}, &config);
     EXPECT_EQ(parsed.next, Settings::Next::kRun) << parsed.err;
-    EXPECT_EQ(ServerOptions(config).socket_group, group);
+    EXPECT_EQ(ServerOptions(config).sharing.group, group);
   }
   for (const char* group : {"no-such-group", "-1", "4294967295", "4294967296"}) {
     Config config;
@@ -52,7 +52,7 @@ TEST(KeydConfig, AGroupOfTheSocketIsOneThatThereIs) {
   }
   Config config;
   EXPECT_EQ(Parse({{"DATA_DIR", "/data"}}, &config).next, Settings::Next::kRun);
-  EXPECT_EQ(ServerOptions(config).socket_group, "");
+  EXPECT_EQ(ServerOptions(config).sharing.group, "");
 }
 
 TEST(KeydConfig, SettingsReachTheEngineAndTheServer) {

@@ -74,5 +74,22 @@ TEST(GroupWriter, TaskRunsAfterWhatWasEnqueuedBefore) {
   }
 }
 
+TEST(GroupWriter, TaskThatNobodyWaitsForRunsInItsTurnAndMayAskForAnother) {
+  std::vector<int> seen;
+  int written = 0;
+  {
+    GroupWriter writer([&](std::span<const QueuedCommit> group) {
+      written += static_cast<int>(group.size());
+      return AllFine(group);
+    });
+    writer.Enqueue(CommitOf(1, [](absl::Status) {}));
+    writer.RunLater([&] {
+      seen.push_back(written);
+      writer.RunLater([&] { seen.push_back(written); });
+    });
+  }
+  EXPECT_EQ(seen, (std::vector<int>{1, 1}));
+}
+
 }  // namespace
 }  // namespace keypool::store
