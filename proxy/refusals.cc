@@ -161,6 +161,14 @@ ErrorAnswer ForPlainHttp() {
   return Make(400, "This port serves HTTPS; write https:// in the base URL.");
 }
 
+ErrorAnswer ForListOfProject() {
+  return Make(
+      403,
+      "This list has what other clients of the pool have made, too. Ask by name for what is "
+      "yours, or list files, cachedContents, batches, tunedModels or fileSearchStores with "
+      "Google's own API.");
+}
+
 ErrorAnswer ForCrowdedAddress(std::int64_t connections_max) {
   ErrorAnswer answer =
       Make(503, absl::StrCat("This address has ", connections_max,

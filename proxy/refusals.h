@@ -37,6 +37,8 @@ ErrorAnswer ForTimeUsedUp(absl::Duration given);
 ErrorAnswer ForForeignPage(std::string_view origin);
 // Plain HTTP came to the port that serves HTTPS.
 ErrorAnswer ForPlainHttp();
+// A client asks for a list that has what others have made, too.
+ErrorAnswer ForListOfProject();
 // The address has as many connections as it may have.
 ErrorAnswer ForCrowdedAddress(std::int64_t connections_max);
 // So has the client, on other connections than the one that it asks on.

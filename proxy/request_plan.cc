@@ -169,6 +169,8 @@ void PlanUpstream(const RequestHead& head, const QueryFacts& query, std::string_
       plan->pooled_collection = PooledCollectionNamed(rest);
     }
   }
+  plan->lists_project = head.method == "GET" && !Posts(head, query) &&
+                        plan->pooled_collection.empty() && IsListOfProject(rest);
 }
 
 }  // namespace

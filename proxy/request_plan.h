@@ -50,6 +50,8 @@ struct Plan {
   bool model_in_body = false;
   // Not empty: a list of this collection, which every project has its own of; see pooled_list.h.
   std::string_view pooled_collection;
+  // A list of what everybody has made in the project that answers: nothing for one client of many.
+  bool lists_project = false;
   BodyPlan body = BodyPlan::kKeep;
   ErrorShape error_shape = ErrorShape::kNative;
   KeyPlace key_place = KeyPlace::kGoogHeader;

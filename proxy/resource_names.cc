@@ -193,6 +193,14 @@ std::string ResourceNamed(std::string_view full_name) {
   return Join(collection->name, Take(&rest, '/'));
 }
 
+bool IsListOfProject(std::string_view rest) {
+  constexpr std::string_view kOpenAi = "openai/";
+  if (rest.starts_with("models/")) return rest.ends_with("/operations");
+  if (rest.starts_with(kOpenAi)) rest.remove_prefix(kOpenAi.size());
+  const Collection* const collection = Find(rest);
+  return collection != nullptr && collection->shows != Shows::kNothing;
+}
+
 std::string SubjectOfOperation(std::string_view name) {
   if (!IsOperation(name)) return {};
   const Collection* const collection = Find(Take(&name, '/'));

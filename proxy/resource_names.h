@@ -58,6 +58,9 @@ std::string ResourceNamed(std::string_view full_name);
 // What an operation works on, when that lives in a project too: the tuned model or the store in
 // front of "/operations/". Empty: nothing does, or `name` is of no operation.
 std::string SubjectOfOperation(std::string_view name);
+// True for the path behind the version of a list that has what anybody has made in a project:
+// "interactions", "openai/batches", "models/veo/operations".
+bool IsListOfProject(std::string_view rest);
 // Of a name that may leave its collection out: "files/abc" and "abc" are both "files/abc".
 std::string ResourceOf(std::string_view collection, std::string_view name_or_id);
 

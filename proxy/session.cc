@@ -296,6 +296,10 @@ Task<Session::End> Session::AcquireLease(Request& request) {
 
 Task<Session::End> Session::Forward(Request& request) {
   request.answered = false;
+  if (request.plan.lists_project && request.lease.Open() && !request.lease.grant().client.empty()) {
+    request.lease = LeaseGuard();  // goes back unsent
+    co_return co_await Refuse(request, ForListOfProject(), "list_of_project");
+  }
   request.answer_is_honest = false;
   if (request.time_given) {
     const absl::Duration left = request.due - services_.clock.MonoNow();

@@ -165,6 +165,19 @@ INSTANTIATE_TEST_SUITE_P(Files, OwnersWaysOf, testing::ValuesIn(FileRows()),
 INSTANTIATE_TEST_SUITE_P(Others, OwnersWaysOf, testing::ValuesIn(OtherRows()),
                          [](const auto& row) { return row.param.name; });
 
+TEST_F(OwnersWays, ListsOfWhatEverybodyHasMadeAreRefused) {
+  for (const char* list : {"openai/files", "openai/batches?limit=20", "interactions", "agents",
+                           "corpora", "operations", "models/veo-3.0-generate-001/operations"}) {
+    const Answer refused = Ask(b_, Of("GET", list), 1);
+    EXPECT_EQ(refused.status, 403) << list;
+    EXPECT_NE(refused.body.find("what other clients"), std::string::npos) << refused.body;
+  }
+  EXPECT_EQ(Seen(), 0u);
+  for (const char* open : {"models", "openai/models"}) {
+    EXPECT_EQ(Ask(b_, Of("GET", open), 1).status, 200) << open;
+  }
+}
+
 TEST_F(OwnersWays, AnUploadUnderWayIsNotGoneOnWithByAnotherClient) {
   const std::string url = Ask(a_, UploadStart(), 0).Header("X-Goog-Upload-URL");
   const std::uint64_t before = Seen();
