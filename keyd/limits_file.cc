@@ -16,7 +16,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "keyd/base/lease.h"
 #include "keyd/base/status.h"
 #include "keyd/wire/text.h"
@@ -26,31 +25,60 @@ namespace {
 
 constexpr std::uintmax_t kFileBytesMax = 4 * 1024 * 1024;
 
-// toml++ 3.3, asked whether a character of U+FB26 to U+FEFE is white space, or what it makes of
-// bytes that are no UTF-8, runs off the end of its table. No such text is given to it. Empty: this
-// line can be read.
-std::string_view WhatCannotBeRead(std::string_view line) {
-  constexpr char kLead = '\xEF';
-  constexpr std::string_view kFirst = "\xEF\xAC\xA6", kLast = "\xEF\xBB\xBE";
-  if (!wire::IsUtf8(line)) return "is not UTF-8";
-  for (std::size_t at = line.find(kLead); at < line.size(); at = line.find(kLead, at + 1)) {
-    const std::string_view character = line.substr(at, kFirst.size());
-    if (character >= kFirst && character <= kLast) {
-      return "characters of U+FB26 to U+FEFE, Arabic presentation forms and others, cannot be read "
-             "here: write them in their plain form, or leave them out";
-    }
+// Where a byte of TOML stands.
+enum class In { kOpen, kComment, kText, kPlainText, kLines, kPlainLines };
+
+// What follows on the byte at the front of `rest`, and how many bytes that is clear for.
+In Step(In in, std::string_view rest, std::size_t* taken) {
+  constexpr std::string_view kLines = "\"\"\"", kPlainLines = "'''";
+  const char c = rest.front();
+  const bool escapes = c == '\\' && rest.size() > 1 && rest[1] != '\n';
+  switch (in) {
+    case In::kOpen:
+      if (rest.starts_with(kLines) || rest.starts_with(kPlainLines)) {
+        *taken = kLines.size();
+        return c == '"' ? In::kLines : In::kPlainLines;
+      }
+      return c == '#' ? In::kComment : c == '"' ? In::kText : c == '\'' ? In::kPlainText : in;
+    case In::kComment:
+      return in;
+    case In::kText:
+      if (escapes) *taken = 2;
+      return c == '"' ? In::kOpen : in;
+    case In::kPlainText:
+      return c == '\'' ? In::kOpen : in;
+    case In::kLines:
+    case In::kPlainLines:
+      if (in == In::kLines && escapes) *taken = 2;
+      if (!rest.starts_with(in == In::kLines ? kLines : kPlainLines)) return in;
+      // Two more quotes may belong to the text.
+      *taken = std::min(rest.find_first_not_of(c), std::size_t{5});
+      return In::kOpen;
   }
-  return {};
+  return in;
 }
 
+// toml++ 3.3, asked whether what is no ASCII is white space, runs off the end of its table for some
+// characters. It asks outside of texts and comments, where TOML has no such character, and inside
+// of texts over several lines. Errors: INVALID_ARGUMENT.
 absl::Status CheckReadable(std::string_view text, std::string_view name) {
-  int number = 0;
-  for (const absl::string_view line : absl::StrSplit(ToAbsl(text), '\n')) {
-    ++number;
-    const std::string_view problem = WhatCannotBeRead({line.data(), line.size()});
-    if (problem.empty()) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat(ToAbsl(name), ":", number, ": ", ToAbsl(problem)));
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  int line = 1;
+  In in = In::kOpen;
+  std::size_t taken = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  for (std::size_t at = taken; at < text.size(); at += taken) {
+    taken = 1;
+    const bool over_lines = in == In::kLines || in == In::kPlainLines;
+    if (text[at] == '\n') {
+      ++line;
+      if (!over_lines) in = In::kOpen;
+    } else if (static_cast<unsigned char>(text[at]) < 0x80) {
+      in = Step(in, text.substr(at), &taken);
+    } else if (in == In::kOpen || over_lines) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(ToAbsl(name), ":", line,
+                       ": only ASCII can be read outside of comments and texts of one line"));
+    }
   }
   return absl::OkStatus();
 }
@@ -229,6 +257,9 @@ policy::LimitRules Reader::Read(const toml::table& root) {
 }  // namespace
 
 absl::StatusOr<policy::LimitRules> ParseLimits(std::string_view text, std::string_view name) {
+  if (!wire::IsUtf8(text)) {
+    return absl::InvalidArgumentError(absl::StrCat(ToAbsl(name), ": is not UTF-8"));
+  }
   KP_RETURN_IF_ERROR(CheckReadable(text, name));
   const toml::parse_result parsed = toml::parse(text);
   Reader reader(name);

@@ -43,13 +43,13 @@ void CheckUrl(const UrlRewrite& rewrite, std::string_view url) {
 
 // An answer whose upload addresses are `value`, as it goes to the client.
 void CheckHead(const UrlRewrite& rewrite, const std::string& value) {
+  if (value.find('\n') != std::string::npos) return;  // that is no value, but other fields
   const std::string bytes = "HTTP/1.1 200 OK\r\nX-Goog-Upload-URL: " + value +
                             "\r\nX-Goog-Upload-Status: active\r\nlocation: " + value +
                             "\r\nContent-Length: 0\r\n\r\n";
   ResponseHead head;
   std::size_t scanned = 0;
   if (ParseResponseHead(bytes, "POST", &scanned, &head).state != HeadState::kComplete) return;
-  if (head.framing != Framing::kSized) return;  // `value` has an empty line, which ends the head
   ClientHeadOptions options;
   options.body = {Framing::kSized, 0};
   options.upload_urls = &rewrite;
