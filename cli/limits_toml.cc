@@ -1,5 +1,6 @@
 #include "cli/limits_toml.h"
 
+#include <cstdint>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -8,12 +9,22 @@
 namespace keypool::cli {
 namespace {
 
-// Names have no control characters.
+// Names have no control characters, and are UTF-8. What is no ASCII is escaped: keyd reads it so.
 std::string Quoted(std::string_view text) {
   std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    quoted += c;
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at++]);
+    if (lead < 0x80) {
+      if (lead == '"' || lead == '\\') quoted += '\\';
+      quoted += static_cast<char>(lead);
+      continue;
+    }
+    const int more = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : 1;
+    std::uint32_t code = lead & (0x3Fu >> more);
+    for (int i = 0; i < more && at < text.size(); ++i) {
+      code = code << 6 | (static_cast<unsigned char>(text[at++]) & 0x3Fu);
+    }
+    absl::StrAppend(&quoted, "\\U", absl::Hex(code, absl::kZeroPad8));
   }
   return quoted + '"';
 }

@@ -59,8 +59,8 @@ In Step(In in, std::string_view rest, std::size_t* taken) {
 }
 
 // toml++ 3.3, asked whether what is no ASCII is white space, runs off the end of its table for some
-// characters. It asks outside of texts and comments, where TOML has no such character, and inside
-// of texts over several lines. Errors: INVALID_ARGUMENT.
+// characters. It asks where TOML has no such character, and inside of texts when what stands in
+// front of them is no value; so only comments are spared. Errors: INVALID_ARGUMENT.
 absl::Status CheckReadable(std::string_view text, std::string_view name) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   int line = 1;
@@ -68,16 +68,15 @@ absl::Status CheckReadable(std::string_view text, std::string_view name) {
   std::size_t taken = text.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   for (std::size_t at = taken; at < text.size(); at += taken) {
     taken = 1;
-    const bool over_lines = in == In::kLines || in == In::kPlainLines;
     if (text[at] == '\n') {
       ++line;
-      if (!over_lines) in = In::kOpen;
+      if (in != In::kLines && in != In::kPlainLines) in = In::kOpen;
     } else if (static_cast<unsigned char>(text[at]) < 0x80) {
       in = Step(in, text.substr(at), &taken);
-    } else if (in == In::kOpen || over_lines) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(ToAbsl(name), ":", line,
-                       ": only ASCII can be read outside of comments and texts of one line"));
+    } else if (in != In::kComment) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          ToAbsl(name), ":", line,
+          ": only ASCII can be read outside of comments; in a text in quotes, \\u00E9 is \u00e9"));
     }
   }
   return absl::OkStatus();

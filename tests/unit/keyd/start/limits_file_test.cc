@@ -143,7 +143,7 @@ TEST(LimitsFile, CharactersThatTheParserCannotTellAreToldWithTheirLine) {
   }
   EXPECT_EQ(ParseLimits("# \xFF\xFF\n", "file").status().message(), "file: is not UTF-8");
   for (const char* good :
-       {"# \xEF\xAC\xA6 \xCE\xBF\n", "\xEF\xBB\xBF[default]\n", "[tiers.\"\xC3\xA9\\\" #\"]\n"}) {
+       {"# \xEF\xAC\xA6 \xCE\xBF\n", "\xEF\xBB\xBF[default]\n", "[tiers.\"\\u00E9\\\" #\"]\n"}) {
     const auto rules = ParseLimits(good, "file");
     EXPECT_TRUE(rules.ok()) << rules.status();
   }
