@@ -4,10 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/fakes/cli/fake_admin_client.h"
 #include "tests/fakes/cli/fake_console.h"
+#include "tests/fakes/cli/read_options.h"
 
 namespace keypool::cli {
 namespace {
@@ -17,17 +19,10 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Read {
-  Settings::Parsed parsed;
-  Options options;
-};
+using fakes::ReadLine;
 
-Read ReadAll(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), {"poolctl", "audit"});
-  Read read;
-  read.parsed = ReadOptions(static_cast<int>(arguments.size()), arguments.data(),
-                            {{"HOME", "/home/u"}}, &read.options);
-  return read;
+ReadLine ReadAll(std::vector<const char*> arguments) {
+  return fakes::ReadCommand("audit", std::move(arguments));
 }
 
 AuditRow RowOf(std::uint64_t number, std::string what, std::string result = "ok") {
@@ -43,7 +38,7 @@ AuditRow RowOf(std::uint64_t number, std::string what, std::string result = "ok"
 class AuditCommand : public testing::Test {
  protected:
   ExitCode Run(std::vector<const char*> arguments = {}) {
-    const Read read = ReadAll(std::move(arguments));
+    const ReadLine read = ReadAll(std::move(arguments));
     EXPECT_EQ(read.parsed.next, Settings::Next::kRun) << read.parsed.err;
     return RunCommand(read.options, keyd_, console_, SystemClock(), absl::UTCTimeZone());
   }
@@ -52,7 +47,7 @@ class AuditCommand : public testing::Test {
 };
 
 TEST(AuditOptions, AreReadAndMistakesAreTold) {
-  const Read read = ReadAll({"--limit", "1000", "--before=4001", "--json"});
+  const ReadLine read = ReadAll({"--limit", "1000", "--before=4001", "--json"});
   EXPECT_EQ(read.options.command, Command::kAudit);
   EXPECT_EQ(read.options.limit, 1000u);
   EXPECT_EQ(read.options.before, 4001u);

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
 #include <vector>
 
 #include "tests/fakes/cli/fake_admin_client.h"
 #include "tests/fakes/cli/fake_console.h"
+#include "tests/fakes/cli/read_options.h"
 
 namespace keypool::cli {
 namespace {
@@ -16,22 +18,16 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-struct Read {
-  Settings::Parsed parsed;
-  Options options;
-};
+using fakes::ReadLine;
 
-Read ReadAll(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), {"poolctl", "client"});
-  Read read;
-  read.parsed = ReadOptions(static_cast<int>(arguments.size()), arguments.data(),
-                            {{"HOME", "/home/u"}}, &read.options);
-  return read;
+ReadLine ReadAll(std::vector<const char*> arguments) {
+  return fakes::ReadCommand("client", std::move(arguments));
 }
 
 TEST(ClientOptions, AddReadsTerms) {
-  const Read read = ReadAll({"add", "team-a", "--rpm", "20", "--rpd=5000", "--tpd", "unlimited",
-                             "--models", "gemini-2.5-*, x", "--expires", "30d", "--weight", "3"});
+  const ReadLine read =
+      ReadAll({"add", "team-a", "--rpm", "20", "--rpd=5000", "--tpd", "unlimited", "--models",
+               "gemini-2.5-*, x", "--expires", "30d", "--weight", "3"});
   ASSERT_EQ(read.parsed.next, Settings::Next::kRun) << read.parsed.err;
   EXPECT_EQ(read.options.command, Command::kClient);
   EXPECT_EQ(read.options.client_action, ClientAction::kAdd);
@@ -43,7 +39,7 @@ TEST(ClientOptions, AddReadsTerms) {
                           .models = std::vector<std::string>{"gemini-2.5-*", "x"},
                           .expires_in = absl::Hours(24 * 30),
                           .weight = 3}));
-  const Read every = ReadAll({"limits", "a", "--models", "*", "--expires", "never"});
+  const ReadLine every = ReadAll({"limits", "a", "--models", "*", "--expires", "never"});
   EXPECT_EQ(every.options.client_terms, (ClientChange{.models = std::vector<std::string>{},
                                                       .expires_in = absl::InfiniteDuration()}))
       << every.parsed.err;
@@ -70,7 +66,7 @@ TEST(ClientOptions, MistakesAreToldWithTheFix) {
       {{"rotate", "a", "--rpm", "5"}, "--rpm: client rotate takes no such flag"},
       {{"limits", "a"}, "client limits needs what to set"}};
   for (const auto& [arguments, message] : mistakes) {
-    const Read read = ReadAll(arguments);
+    const ReadLine read = ReadAll(arguments);
     EXPECT_EQ(read.parsed.exit_code, 2) << message;
     EXPECT_THAT(read.parsed.err, HasSubstr(message));
   }
