@@ -1,4 +1,4 @@
-// `poolctl audit`: who has changed what, and whether that is still what was written.
+// `poolctl audit`: who has done what, and whether that is still what was written.
 //
 // With --json one object {"records": [RECORD…], "more": false}, "more" when there are older ones:
 //

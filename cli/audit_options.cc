@@ -10,7 +10,7 @@ namespace {
 
 constexpr char kExamples[] =
     "Examples:\n"
-    "  poolctl audit                              the last 50 changes: who, what and the result\n"
+    "  poolctl audit                              the last 50 calls: who, what and the result\n"
     "  poolctl audit --limit 1000 --before 4001   the thousand before number 4001\n"
     "  poolctl audit --json | jq '.records[] | select(.what == \"add key\")'\n"
     "  poolctl audit --verify                     whether anybody has tampered with it\n"
@@ -42,7 +42,7 @@ absl::Status ReadTexts(const AuditTexts& texts, Options* o) {
 }  // namespace
 
 void DeclareAudit(Settings& settings, Options* options, AuditTexts* texts) {
-  Settings& audit = settings.AddCommand("audit", "Shows who has changed what.", kExamples);
+  Settings& audit = settings.AddCommand("audit", "Shows who has done what.", kExamples);
   audit.AddOption("limit", &texts->limit, "N", "The newest so many, 1 to 1000. Without it: 50.");
   audit.AddOption("before", &texts->before, "N", "Only records with a smaller number.");
   audit.AddSwitch("verify", &options->verify, "Checks that no record was tampered with.");

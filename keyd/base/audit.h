@@ -1,4 +1,4 @@
-// Who has changed what: the audit of what operators do. Plain data.
+// Who has done what: the audit of what operators do. Plain data.
 #pragma once
 
 #include <array>
@@ -37,8 +37,15 @@ inline constexpr std::string_view kAddAdminToken = "add admin token";
 inline constexpr std::string_view kRotateAdminToken = "rotate admin token";
 inline constexpr std::string_view kRevokeAdminToken = "revoke admin token";
 inline constexpr std::string_view kRotateMasterKey = "rotate master key";
-// Only when it was refused.
+inline constexpr std::string_view kReadStatus = "read status";
+inline constexpr std::string_view kReadKey = "read key";
+inline constexpr std::string_view kReadUsage = "read usage";
+inline constexpr std::string_view kReadEvents = "read events";
+inline constexpr std::string_view kReadLimits = "read limits";
+inline constexpr std::string_view kReadClients = "read clients";
+inline constexpr std::string_view kReadAdminTokens = "read admin tokens";
 inline constexpr std::string_view kReadAudit = "read audit";
+inline constexpr std::string_view kExplain = "explain";
 }  // namespace audit
 
 inline constexpr std::string_view kAuditOk = "ok";
@@ -53,7 +60,7 @@ using AuditChain = std::array<std::uint8_t, 32>;
 struct AuditEntry {
   std::string who;
   std::string what;    // one of audit::
-  std::string target;  // a key's id, a client's name, a scope of limits …
+  std::string target;  // a key's id, a client's name, a scope of limits …; empty: none is known
   friend bool operator==(const AuditEntry&, const AuditEntry&) = default;
 };
 // kAuditOk, or the code and the message.

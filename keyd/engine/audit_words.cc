@@ -60,7 +60,9 @@ AuditEntry EntryOf(const UnsetLimitsCommand& command) {
 
 AuditEntry EntryOf(const ImportLimitsCommand& command) {
   return Entry(command.who, audit::kImportLimits,
-               absl::StrCat(command.limits.size(), " scopes, in place of all before"));
+               absl::StrCat(command.limits.size(), command.dry_run
+                                                       ? " scopes, only to see what that would do"
+                                                       : " scopes, in place of all before"));
 }
 
 AuditEntry EntryOf(const AdminTokenCommand& command) {

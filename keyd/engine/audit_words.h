@@ -31,8 +31,5 @@ bool IsRecorded(const Command&, const absl::Status&) {
 inline bool IsRecorded(const AddKeyCommand& command, const absl::Status& result) {
   return result.ok() || !command.imported;
 }
-inline bool IsRecorded(const ImportLimitsCommand& command, const absl::Status&) {
-  return !command.dry_run;
-}
 
 }  // namespace keypool::engine

@@ -15,12 +15,16 @@ void AdminService::ServeAudit(grpc::ServerCompletionQueue* queue) {
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestListAudit(context, request, writer, queue, queue, tag);
                  },
-                 Guarded(audit::kReadAudit, &AdminService::ListAudit)};
+                 Guarded<ListAuditCall>(audit::kReadAudit, [this](auto* call) {
+                   Look(audit::kReadAudit, call, &AdminService::ListAudit);
+                 })};
   verify_audit_ = {calls_,
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestVerifyAudit(context, request, writer, queue, queue, tag);
                    },
-                   Guarded(audit::kReadAudit, &AdminService::VerifyAudit)};
+                   Guarded<VerifyAuditCall>(audit::kReadAudit, [this](auto* call) {
+                     Look(audit::kReadAudit, call, &AdminService::VerifyAudit);
+                   })};
   ListAuditCall::Await(&list_audit_);
   VerifyAuditCall::Await(&verify_audit_);
 }
@@ -35,15 +39,24 @@ void AdminService::VerifyAudit(VerifyAuditCall* call) {
   engine_->VerifyAudit(Encoding<v1::VerifyAuditResponse, AuditVerdict>(call));
 }
 
-void AdminService::Deny(std::string_view what, std::string who,
-                        std::function<void(absl::Status)> fail) {
-  const absl::Status denied = absl::PermissionDeniedError(
+absl::Status AdminService::NotAllowed() {
+  return absl::PermissionDeniedError(
       "the role of this certificate is proxy: it may look at the pool, not change it");
-  std::optional<AuditEntry> entry =
-      denied_.Note({std::move(who), std::string(what), ""}, SystemClock().MonoNow());
-  if (!entry) return fail(denied);
-  engine_->Record(*std::move(entry), denied,
-                  [fail = std::move(fail), denied](const absl::Status&) { fail(denied); });
+}
+
+void AdminService::NoteLook(AuditEntry entry, std::function<void(absl::Status)> done) {
+  const std::string kind = absl::StrCat(entry.what, " ", entry.who);
+  std::optional<AuditEntry> told = looks_.Note(kind, std::move(entry), SystemClock().MonoNow());
+  if (!told) return done(absl::OkStatus());
+  engine_->Record(*std::move(told), absl::OkStatus(), std::move(done));
+}
+
+// All that were denied are alike: whoever guesses tokens may not fill the audit with it.
+void AdminService::NoteDenied(AuditEntry entry, absl::Status denied,
+                              std::function<void(absl::Status)> done) {
+  std::optional<AuditEntry> told = denied_.Note("", std::move(entry), SystemClock().MonoNow());
+  if (!told) return done(absl::OkStatus());
+  engine_->Record(*std::move(told), std::move(denied), std::move(done));
 }
 
 absl::Status AdminService::RecordNow(AuditEntry entry, absl::Status result) {

@@ -7,66 +7,48 @@
 #include "keyd/wire/client_wire.h"
 
 namespace keypool::rpc {
-namespace {
-
-template <class Command, class Call>
-void Issue(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
-  IssueToken<v1::IssuedClient, IssuedClient>(
-      kClientToken, std::move(command), call,
-      [engine](ClientCommand command, engine::Engine::Done<ClientStatus> done) {
-        engine->ChangeClient(std::move(command), std::move(done));
-      });
-}
-
-template <class Command, class Call>
-void Change(engine::Engine* engine, absl::StatusOr<Command> command, Call* call) {
-  if (!command.ok()) return call->Fail(command.status());
-  engine->ChangeClient(*std::move(command), Encoding<v1::Client, ClientStatus>(call));
-}
-
-}  // namespace
 
 void AdminService::ServeClients(grpc::ServerCompletionQueue* queue) {
+  const auto issue = [this](auto command, auto* call) {
+    IssueToken<v1::IssuedClient, IssuedClient>(
+        kClientToken, std::move(command), call,
+        [this](ClientCommand issued, engine::Engine::Done<ClientStatus> done) {
+          engine_->ChangeClient(std::move(issued), std::move(done));
+        });
+  };
+  const auto change = [this](auto command, auto* call) {
+    engine_->ChangeClient(std::move(command), Encoding<v1::Client, ClientStatus>(call));
+  };
   list_clients_ = {calls_,
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestListClients(context, request, writer, queue, queue, tag);
                    },
-                   Admitted(&AdminService::ListClients)};
+                   Looking(audit::kReadClients, &AdminService::ListClients)};
   add_client_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestAddClient(context, request, writer, queue, queue, tag);
                  },
-                 Guarded<AddClientCall>(audit::kAddClient, [this](auto* call) {
-                   Issue(engine_, ReadChange(call), call);
-                 })};
+                 Changing<AddClientCall>(audit::kAddClient, issue)};
   set_client_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestSetClient(context, request, writer, queue, queue, tag);
                  },
-                 Guarded<SetClientCall>(audit::kSetClient, [this](auto* call) {
-                   Change(engine_, ReadChange(call), call);
-                 })};
+                 Changing<SetClientCall>(audit::kSetClient, change)};
   rotate_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRotateClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RotateClientCall>(audit::kRotateClient, [this](auto* call) {
-                      Issue(engine_, ReadChange(call), call);
-                    })};
+                    Changing<RotateClientCall>(audit::kRotateClient, issue)};
   revoke_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRevokeClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RevokeClientCall>(audit::kRevokeClient, [this](auto* call) {
-                      Change(engine_, ReadChange(call), call);
-                    })};
+                    Changing<RevokeClientCall>(audit::kRevokeClient, change)};
   remove_client_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestRemoveClient(context, request, writer, queue, queue, tag);
                     },
-                    Guarded<RemoveClientCall>(audit::kRemoveClient, [this](auto* call) {
-                      Change(engine_, ReadChange(call), call);
-                    })};
+                    Changing<RemoveClientCall>(audit::kRemoveClient, change)};
   ListClientsCall::Await(&list_clients_);
   AddClientCall::Await(&add_client_);
   SetClientCall::Await(&set_client_);

@@ -22,10 +22,12 @@ void AdminService::ServeMasterKey(grpc::ServerCompletionQueue* queue) {
 
 void AdminService::RotateMasterKey(RotateMasterKeyCall* call) {
   if (!rotate_master_key_now_) {
-    return call->Fail(absl::UnimplementedError("this keyd has no master key"));
+    return Refuse(audit::kRotateMasterKey, call,
+                  absl::UnimplementedError("this keyd has no master key"));
   }
   if (rotating_.exchange(true)) {
-    return call->Fail(absl::FailedPreconditionError("another rotation is under way"));
+    return Refuse(audit::kRotateMasterKey, call,
+                  absl::FailedPreconditionError("another rotation is under way"));
   }
   const MutexLock lock(&rotation_mutex_);
   if (rotation_.joinable()) rotation_.join();

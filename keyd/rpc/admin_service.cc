@@ -22,7 +22,8 @@ constexpr std::size_t kPageBytesMax = 3 * 1024 * 1024;
 // What a Watch remembers.
 struct Watched {
   StatusQuery query;
-  std::optional<std::uint64_t> seen;  // ChangeCount before the last answer
+  std::optional<std::uint64_t> seen = std::nullopt;  // ChangeCount before the last answer
+  bool noted = false;                                // for the audit
 };
 
 // Ends the page early when its keys have so many buckets that it would be too large to receive.
@@ -82,17 +83,17 @@ void AdminService::ServeReads(grpc::ServerCompletionQueue* queue) {
              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                service_.RequestStatus(context, request, writer, queue, queue, tag);
              },
-             Admitted(&AdminService::Status)};
+             Looking(audit::kReadStatus, &AdminService::Status)};
   get_key_ = {calls_,
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestGetKey(context, request, writer, queue, queue, tag);
               },
-              Admitted(&AdminService::GetKey)};
+              Looking(audit::kReadKey, &AdminService::GetKey)};
   usage_ = {calls_,
             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
               service_.RequestUsage(context, request, writer, queue, queue, tag);
             },
-            Admitted(&AdminService::Usage)};
+            Looking(audit::kReadUsage, &AdminService::Usage)};
   StatusCall::Await(&status_);
   GetKeyCall::Await(&get_key_);
   UsageCall::Await(&usage_);
@@ -103,27 +104,48 @@ void AdminService::ServeChanges(grpc::ServerCompletionQueue* queue) {
             [this, queue](auto* context, auto* request, auto* writer, void* tag) {
               service_.RequestReset(context, request, writer, queue, queue, tag);
             },
-            Guarded(audit::kReset, &AdminService::Reset)};
+            Changing<ResetCall>(audit::kReset, [this](const ResetCommand& command, auto* call) {
+              engine_->Reset(command, [call](absl::StatusOr<std::int64_t> buckets) {
+                if (!buckets.ok()) return call->Fail(buckets.status());
+                v1::ResetResponse response;
+                response.set_buckets(static_cast<std::uint32_t>(*buckets));
+                call->Reply(response);
+              });
+            })};
   add_key_ = {calls_,
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestAddKey(context, request, writer, queue, queue, tag);
               },
-              Guarded(audit::kAddKey, &AdminService::AddKey)};
+              Changing<AddKeyCall>(audit::kAddKey, [this](AddKeyCommand command, auto* call) {
+                engine_->AddKey(std::move(command), Answering(call));
+              })};
   remove_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestRemoveKey(context, request, writer, queue, queue, tag);
                  },
-                 Guarded(audit::kRemoveKey, &AdminService::RemoveKey)};
-  disable_key_ = {calls_,
-                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
-                    service_.RequestDisableKey(context, request, writer, queue, queue, tag);
-                  },
-                  Guarded(audit::kDisableKey, &AdminService::DisableKey)};
+                 Changing<RemoveKeyCall>(
+                     audit::kRemoveKey, [this](const RemoveKeyCommand& command, auto* call) {
+                       engine_->RemoveKey(command, [call](const absl::Status& status) {
+                         if (!status.ok()) return call->Fail(status);
+                         call->Reply(v1::RemoveKeyResponse());
+                       });
+                     })};
+  disable_key_ = {
+      calls_,
+      [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+        service_.RequestDisableKey(context, request, writer, queue, queue, tag);
+      },
+      Changing<DisableKeyCall>(audit::kDisableKey, [this](DisableKeyCommand command, auto* call) {
+        engine_->DisableKey(std::move(command), Answering(call));
+      })};
   enable_key_ = {calls_,
                  [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                    service_.RequestEnableKey(context, request, writer, queue, queue, tag);
                  },
-                 Guarded(audit::kEnableKey, &AdminService::EnableKey)};
+                 Changing<EnableKeyCall>(audit::kEnableKey,
+                                         [this](const EnableKeyCommand& command, auto* call) {
+                                           engine_->EnableKey(command, Answering(call));
+                                         })};
   ResetCall::Await(&reset_);
   AddKeyCall::Await(&add_key_);
   RemoveKeyCall::Await(&remove_key_);
@@ -141,14 +163,24 @@ void AdminService::ServeWatch(grpc::ServerCompletionQueue* queue) {
   watch_.begin = [](const v1::WatchRequest& request) -> absl::StatusOr<Watch::Method::Plan> {
     absl::StatusOr<wire::WatchQuery> query = wire::Decode(request);
     if (!query.ok()) return query.status();
-    return Watch::Method::Plan{query->min_interval,
-                               Watched{std::move(query->status), std::nullopt}};
+    return Watch::Method::Plan{query->min_interval, Watched{std::move(query->status)}};
   };
   // Each time: a token may have been revoked meanwhile.
   watch_.produce = [this](Watch* call) {
-    gate_.Judge(call->context(), [this, call](absl::StatusOr<AdminCaller> caller) {
-      if (!caller.ok()) return call->End(caller.status());
-      Produce(call);
+    gate_.Judge(call->context(), [this, call](const absl::StatusOr<AdminCaller>& caller) {
+      const std::string who = WhoCalls(caller.value_or(AdminCaller()), call->context());
+      AuditEntry entry{who, std::string(audit::kReadStatus), ""};
+      if (!caller.ok()) {
+        return NoteDenied(
+            std::move(entry), caller.status(),
+            [call, denied = caller.status()](const absl::Status&) { call->End(denied); });
+      }
+      if (std::any_cast<Watched>(&call->memory())->noted) return Produce(call);
+      NoteLook(std::move(entry), [this, call](const absl::Status& recorded) {
+        if (!recorded.ok()) return call->End(recorded);
+        std::any_cast<Watched>(&call->memory())->noted = true;
+        Produce(call);
+      });
     });
   };
   Watch::Await(&watch_);
@@ -159,27 +191,34 @@ void AdminService::ServeQuestions(grpc::ServerCompletionQueue* queue) {
               [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                 service_.RequestExplain(context, request, writer, queue, queue, tag);
               },
-              Admitted(&AdminService::Explain)};
+              Looking(audit::kExplain, &AdminService::Explain)};
   events_ = {calls_,
              [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                service_.RequestEvents(context, request, writer, queue, queue, tag);
              },
-             Admitted(&AdminService::Events)};
+             Looking(audit::kReadEvents, &AdminService::Events)};
   ExplainCall::Await(&explain_);
   EventsCall::Await(&events_);
 }
 
 void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
-  set_limits_ = {calls_,
-                 [this, queue](auto* context, auto* request, auto* writer, void* tag) {
-                   service_.RequestSetLimits(context, request, writer, queue, queue, tag);
-                 },
-                 Guarded(audit::kSetLimits, &AdminService::SetLimits)};
+  set_limits_ = {
+      calls_,
+      [this, queue](auto* context, auto* request, auto* writer, void* tag) {
+        service_.RequestSetLimits(context, request, writer, queue, queue, tag);
+      },
+      Changing<SetLimitsCall>(audit::kSetLimits, [this](SetLimitsCommand command, auto* call) {
+        engine_->SetLimits(std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
+      })};
   unset_limits_ = {calls_,
                    [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                      service_.RequestUnsetLimits(context, request, writer, queue, queue, tag);
                    },
-                   Guarded(audit::kUnsetLimits, &AdminService::UnsetLimits)};
+                   Changing<UnsetLimitsCall>(
+                       audit::kUnsetLimits, [this](UnsetLimitsCommand command, auto* call) {
+                         engine_->UnsetLimits(std::move(command),
+                                              Encoding<v1::ScopeLimits, ScopeLimits>(call));
+                       })};
   import_limits_ = {calls_,
                     [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                       service_.RequestImportLimits(context, request, writer, queue, queue, tag);
@@ -189,7 +228,7 @@ void AdminService::ServeLimits(grpc::ServerCompletionQueue* queue) {
                   [this, queue](auto* context, auto* request, auto* writer, void* tag) {
                     service_.RequestListLimits(context, request, writer, queue, queue, tag);
                   },
-                  Admitted(&AdminService::ListLimits)};
+                  Looking(audit::kReadLimits, &AdminService::ListLimits)};
   SetLimitsCall::Await(&set_limits_);
   UnsetLimitsCall::Await(&unset_limits_);
   ImportLimitsCall::Await(&import_limits_);
@@ -209,44 +248,6 @@ void AdminService::GetKey(GetKeyCall* call) {
   absl::StatusOr<wire::KeyQuery> query = wire::Decode(call->request());
   if (!query.ok()) return call->Fail(query.status());
   engine_->Key(query->key, std::move(query->model), Answering(call));
-}
-
-void AdminService::Reset(ResetCall* call) {
-  absl::StatusOr<ResetCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->Reset(*command, [call](absl::StatusOr<std::int64_t> buckets) {
-    if (!buckets.ok()) return call->Fail(buckets.status());
-    v1::ResetResponse response;
-    response.set_buckets(static_cast<std::uint32_t>(*buckets));
-    call->Reply(response);
-  });
-}
-
-void AdminService::AddKey(AddKeyCall* call) {
-  absl::StatusOr<AddKeyCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->AddKey(*std::move(command), Answering(call));
-}
-
-void AdminService::RemoveKey(RemoveKeyCall* call) {
-  absl::StatusOr<RemoveKeyCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->RemoveKey(*command, [call](absl::Status status) {
-    if (!status.ok()) return call->Fail(status);
-    call->Reply(v1::RemoveKeyResponse());
-  });
-}
-
-void AdminService::DisableKey(DisableKeyCall* call) {
-  absl::StatusOr<DisableKeyCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->DisableKey(*std::move(command), Answering(call));
-}
-
-void AdminService::EnableKey(EnableKeyCall* call) {
-  absl::StatusOr<EnableKeyCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->EnableKey(*command, Answering(call));
 }
 
 void AdminService::Usage(UsageCall* call) {
@@ -284,25 +285,13 @@ void AdminService::Events(EventsCall* call) {
   engine_->Events(*query, Encoding<v1::EventsResponse, PoolEvents>(call));
 }
 
-void AdminService::SetLimits(SetLimitsCall* call) {
-  absl::StatusOr<SetLimitsCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->SetLimits(*std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
-}
-
-void AdminService::UnsetLimits(UnsetLimitsCall* call) {
-  absl::StatusOr<UnsetLimitsCommand> command = ReadChange(call);
-  if (!command.ok()) return call->Fail(command.status());
-  engine_->UnsetLimits(*std::move(command), Encoding<v1::ScopeLimits, ScopeLimits>(call));
-}
-
 void AdminService::ImportLimits(ImportLimitsCall* call) {
   const absl::StatusOr<ImportLimitsText> text = wire::Decode(call->request());
-  if (!text.ok()) return call->Fail(text.status());
+  if (!text.ok()) return Refuse(audit::kImportLimits, call, text.status());
   if (!parse_limits_) return call->Fail(absl::UnimplementedError("no limits can be imported"));
   absl::StatusOr<std::vector<ScopeLimits>> limits = parse_limits_(text->text, text->name);
-  if (!limits.ok()) return call->Fail(FirstLines(limits.status()));
-  engine_->ImportLimits({*std::move(limits), text->dry_run, callers_->Of(call->context())},
+  if (!limits.ok()) return Refuse(audit::kImportLimits, call, FirstLines(limits.status()));
+  engine_->ImportLimits({*std::move(limits), text->dry_run, WhoCalls(*call)},
                         Encoding<v1::ImportLimitsResponse, ImportedLimits>(call));
 }
 

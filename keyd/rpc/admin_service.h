@@ -15,9 +15,9 @@
 #include "keyd/base/mutex.h"
 #include "keyd/engine/engine.h"
 #include "keyd/rpc/admin_access.h"
+#include "keyd/rpc/call_throttle.h"
 #include "keyd/rpc/caller.h"
 #include "keyd/rpc/calls.h"
-#include "keyd/rpc/denied_calls.h"
 #include "keyd/rpc/limits_text.h"
 #include "keyd/rpc/master_key_rotation.h"
 #include "keyd/rpc/unary_call.h"
@@ -77,52 +77,81 @@ class AdminService {
   using VerifyAuditCall = UnaryCall<v1::VerifyAuditRequest, v1::VerifyAuditResponse>;
   using Watch = WatchCall<v1::WatchRequest, v1::StatusResponse>;
 
-  // The handler of a call that looks at something, with the caller already judged.
+  // The handler of a call that needs a good admin token if it came with one. `what`: as the audit
+  // calls it.
   template <class Call>
-  std::function<void(Call*)> Admitted(void (AdminService::*handle)(Call*)) {
-    return Admitted(
-        std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
-  }
-  template <class Call>
-  std::function<void(Call*)> Admitted(std::function<void(Call*)> handle) {
-    return [this, handle = std::move(handle)](Call* call) {
-      gate_.Judge(call->context(), [call, handle](absl::StatusOr<AdminCaller> caller) {
-        if (!caller.ok()) return call->Fail(caller.status());
+  std::function<void(Call*)> Admitted(std::string_view what, std::function<void(Call*)> handle) {
+    return [this, what, handle = std::move(handle)](Call* call) {
+      gate_.Judge(call->context(), [this, call, what, handle](absl::StatusOr<AdminCaller> caller) {
+        if (!caller.ok()) return Deny(what, call, caller.status());
         call->set_caller(*std::move(caller));
         handle(call);
       });
     };
   }
-  // The handler of a call that changes something. `what`: as the audit calls it.
+  // … of a call that looks at something.
   template <class Call>
-  std::function<void(Call*)> Guarded(std::string_view what, void (AdminService::*handle)(Call*)) {
-    return Guarded(
-        what, std::function<void(Call*)>([this, handle](Call* call) { (this->*handle)(call); }));
+  std::function<void(Call*)> Looking(std::string_view what, void (AdminService::*handle)(Call*)) {
+    return Admitted<Call>(what, [this, what, handle](Call* call) { Look(what, call, handle); });
   }
+  // … of a call that changes something, or that not everybody may make who may look.
   template <class Call>
   std::function<void(Call*)> Guarded(std::string_view what, std::function<void(Call*)> handle) {
-    return Admitted<Call>([this, what, handle = std::move(handle)](Call* call) {
+    return Admitted<Call>(what, [this, what, handle = std::move(handle)](Call* call) {
       if (call->caller().access == AdminAccess::kChanges) return handle(call);
-      Deny(what, WhoCalls(*call), [call](const absl::Status& denied) { call->Fail(denied); });
+      Deny(what, call, NotAllowed());
     });
   }
-  // Records it, and then fails the call.
-  void Deny(std::string_view what, std::string who, std::function<void(absl::Status)> fail);
+  template <class Call>
+  std::function<void(Call*)> Guarded(std::string_view what, void (AdminService::*handle)(Call*)) {
+    return Guarded<Call>(what, [this, handle](Call* call) { (this->*handle)(call); });
+  }
+  // … of a call whose request is a command: `apply(command, call)` when it could be read.
+  template <class Call, class Apply>
+  std::function<void(Call*)> Changing(std::string_view what, Apply apply) {
+    return Guarded<Call>(what, [this, what, apply = std::move(apply)](Call* call) {
+      auto command = wire::Decode(call->request());
+      if (!command.ok()) return Refuse(what, call, command.status());
+      command->who = WhoCalls(*call);
+      apply(*std::move(command), call);
+    });
+  }
+
+  // Records it, now or with later ones that are alike, and then lets it go on.
+  template <class Call>
+  void Look(std::string_view what, Call* call, void (AdminService::*handle)(Call*)) {
+    NoteLook({WhoCalls(*call), std::string(what), ""}, [this, call, handle](absl::Status recorded) {
+      if (!recorded.ok()) return call->Fail(recorded);
+      (this->*handle)(call);
+    });
+  }
+  // Records it, now or with later ones, and then fails the call with `denied`.
+  template <class Call>
+  void Deny(std::string_view what, Call* call, const absl::Status& denied) {
+    NoteDenied({WhoCalls(*call), std::string(what), ""}, denied,
+               [call, denied](const absl::Status&) { call->Fail(denied); });
+  }
+  // Records it, and then fails the call with `status`.
+  template <class Call>
+  void Refuse(std::string_view what, Call* call, const absl::Status& status) {
+    engine_->Record({WhoCalls(*call), std::string(what), ""}, status,
+                    [call, status](const absl::Status& recorded) {
+                      call->Fail(recorded.ok() ? status : recorded);
+                    });
+  }
+  void NoteLook(AuditEntry entry, std::function<void(absl::Status)> done);
+  void NoteDenied(AuditEntry entry, absl::Status denied, std::function<void(absl::Status)> done);
+  static absl::Status NotAllowed();
   // Blocks. Errors: of Engine::Record.
   absl::Status RecordNow(AuditEntry entry, absl::Status result);
 
   // As the audit shows it: an admin token is somebody, whoever's connection it came on.
+  std::string WhoCalls(const AdminCaller& caller, const grpc::ServerContext& context) const {
+    return caller.token ? absl::StrCat("admin token ", *caller.token) : callers_->Of(context);
+  }
   template <class Call>
   std::string WhoCalls(const Call& call) const {
-    const std::optional<std::string>& token = call.caller().token;
-    return token ? absl::StrCat("admin token ", *token) : callers_->Of(call.context());
-  }
-  // The command that a call asks for, with who asks.
-  template <class Call>
-  auto ReadChange(const Call* call) const {
-    auto command = wire::Decode(call->request());
-    if (command.ok()) command->who = WhoCalls(*call);
-    return command;
+    return WhoCalls(call.caller(), call.context());
   }
 
   void ServeReads(grpc::ServerCompletionQueue* queue);
@@ -137,24 +166,16 @@ class AdminService {
 
   void Status(StatusCall* call);
   void GetKey(GetKeyCall* call);
-  void Reset(ResetCall* call);
-  void AddKey(AddKeyCall* call);
-  void RemoveKey(RemoveKeyCall* call);
-  void DisableKey(DisableKeyCall* call);
-  void EnableKey(EnableKeyCall* call);
   void Usage(UsageCall* call);
   void Produce(Watch* call);
   void Explain(ExplainCall* call);
   void Events(EventsCall* call);
-  void SetLimits(SetLimitsCall* call);
-  void UnsetLimits(UnsetLimitsCall* call);
   void ImportLimits(ImportLimitsCall* call);
   void ListLimits(ListLimitsCall* call);
   void RotateMasterKey(RotateMasterKeyCall* call);
   absl::StatusOr<RotatedMasterKey> RotateAndRecord(const std::string& who);
   void ListClients(ListClientsCall* call);
   void ListAdminTokens(ListAdminTokensCall* call);
-  void RevokeAdminToken(RevokeAdminTokenCall* call);
   void ListAudit(ListAuditCall* call);
   void VerifyAudit(VerifyAuditCall* call);
 
@@ -196,7 +217,8 @@ class AdminService {
   RevokeAdminTokenCall::Method revoke_admin_token_;
   ListAuditCall::Method list_audit_;
   VerifyAuditCall::Method verify_audit_;
-  DeniedCalls denied_;
+  CallThrottle looks_{absl::Minutes(10)};
+  CallThrottle denied_{absl::Minutes(1)};
 };
 
 }  // namespace keypool::rpc

@@ -1,10 +1,13 @@
-// What callers try that their role may not, for the audit: so that nobody can push everything else
-// out of it, one a minute is told, with how many there were in between.
+// Calls that change nothing are many, and must not push everything else out of the audit: of those
+// that are alike one is told in a while, with how many there were in between.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "keyd/base/audit.h"
@@ -13,28 +16,48 @@
 
 namespace keypool::rpc {
 
-inline constexpr absl::Duration kDeniedEvery = absl::Minutes(1);
-
 // Thread-safe.
-class DeniedCalls {
+class CallThrottle {
  public:
-  // What to record now, if anything.
-  std::optional<AuditEntry> Note(AuditEntry entry, MonoTime now) {
+  static constexpr std::size_t kKindsMax = 1024;
+
+  explicit CallThrottle(absl::Duration every) : every_(every) {}
+
+  // What to record now, if anything. Calls of the same `kind` are alike. Of more than kKindsMax
+  // kinds at a time those that are new are all told.
+  std::optional<AuditEntry> Note(const std::string& kind, AuditEntry entry, MonoTime now) {
     const MutexLock lock(&mutex_);
-    if (told_at_ && now - *told_at_ < kDeniedEvery) {
-      ++untold_;
+    const auto found = kinds_.find(kind);
+    if (found == kinds_.end()) {
+      if (kinds_.size() == kKindsMax) ForgetOld(now);
+      if (kinds_.size() < kKindsMax) kinds_[kind].told_at = now;
+      return entry;
+    }
+    Kind& known = found->second;
+    if (now - known.told_at < every_) {
+      ++known.untold;
       return std::nullopt;
     }
-    told_at_ = now;
-    if (untold_ > 0) entry.target = absl::StrCat("and ", untold_, " more calls before it");
-    untold_ = 0;
+    if (known.untold > 0) {
+      entry.target = absl::StrCat("and ", known.untold, " more calls before it");
+    }
+    known = {now, 0};
     return entry;
   }
 
  private:
+  struct Kind {
+    MonoTime told_at;
+    std::int64_t untold = 0;
+  };
+
+  void ForgetOld(MonoTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    absl::erase_if(kinds_, [&](const auto& kind) { return now - kind.second.told_at >= every_; });
+  }
+
+  const absl::Duration every_;
   Mutex mutex_;
-  std::optional<MonoTime> told_at_ ABSL_GUARDED_BY(mutex_);
-  std::int64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<std::string, Kind> kinds_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace keypool::rpc

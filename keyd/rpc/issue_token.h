@@ -14,12 +14,11 @@ namespace keypool::rpc {
 // Has `command` carried out with a new token, and shows it. `change(command, done)`; what it
 // answers and the token make an Issued.
 template <class Response, class Issued, class Command, class Call, class Change>
-void IssueToken(const TokenKind& kind, absl::StatusOr<Command> command, Call* call, Change change) {
-  if (!command.ok()) return call->Fail(command.status());
+void IssueToken(const TokenKind& kind, Command command, Call* call, Change change) {
   absl::StatusOr<SecretPtr> token = MakeToken(kind);
   if (!token.ok()) return call->Fail(token.status());
-  command->token = DigestOfToken(kind, **token).value_or(TokenDigest{});
-  change(*std::move(command), [call, token = *std::move(token)](auto status) {
+  command.token = DigestOfToken(kind, **token).value_or(TokenDigest{});
+  change(std::move(command), [call, token = *std::move(token)](auto status) {
     if (!status.ok()) return call->Fail(status.status());
     Response response;
     wire::Encode(Issued{*std::move(status), token}, &response);

@@ -122,13 +122,15 @@ TEST_F(AdminTokens, RevocationHoldsAtOnceAtEveryProxyAndOverAKill) {
 TEST_F(AdminTokens, TheAuditNamesTheOneThatAChangeWasMadeWith) {
   Start();
   const std::string good = Issue({"add", "ops"});
+  EXPECT_EQ(StatusAs("gka_guessed").status, 401);
   EXPECT_EQ(
       Fetch(cluster_->proxy_port(), As(good, {.method = "DELETE", .target = "/admin/keys/key_1"}))
           .status,
       200);
   const std::string audit = cluster_->Poolctl({"audit"}).out;
-  EXPECT_THAT(audit, AllOf(HasSubstr("add admin token"), HasSubstr("admin token ops"),
-                           HasSubstr("remove key"), Not(HasSubstr(good))));
+  EXPECT_THAT(audit,
+              AllOf(HasSubstr("add admin token"), HasSubstr("admin token ops"),
+                    HasSubstr("UNAUTHENTICATED"), HasSubstr("remove key"), Not(HasSubstr(good))));
   EXPECT_EQ(cluster_->Poolctl({"audit", "--verify"}).exit_code, 0);
 }
 

@@ -32,6 +32,8 @@ class FakeEngine final : public engine::Engine {
   // So many of the next Posts are turned away because the mailbox is full.
   void TurnAway(int posts);
   void BecomeUnhealthy(absl::Status status);
+  // What each Record answers from now on; OK again: they are remembered.
+  void FailRecords(absl::Status status);
   void Change() { ++changes_; }
   // Keys 1 to n, each in a project of its own, with this many buckets each.
   void MakeKeys(int n, int buckets = 1);
@@ -121,6 +123,7 @@ class FakeEngine final : public engine::Engine {
   std::map<std::string, TokenDigest> client_tokens_ ABSL_GUARDED_BY(mutex_);  // the last one
   std::map<std::string, TokenDigest> admin_tokens_ ABSL_GUARDED_BY(mutex_);   // the same
   std::vector<AuditRow> audit_ ABSL_GUARDED_BY(mutex_);
+  absl::Status record_error_ ABSL_GUARDED_BY(mutex_);
   std::string last_caller_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> log_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;

@@ -8,14 +8,18 @@ namespace keypool::fakes {
 void FakeEngine::Record(AuditEntry entry, absl::Status result,
                         std::function<void(absl::Status)> done) {
   Enqueue([this, entry = std::move(entry), result = std::move(result), done = std::move(done)] {
+    absl::Status recorded;
     {
       MutexLock lock(&mutex_);
-      AuditRow& row = audit_.emplace_back();
-      row.record.number = audit_.size();
-      row.record.entry = entry;
-      row.record.result = AuditResultOf(result);
+      recorded = record_error_;
+      if (recorded.ok()) {
+        AuditRow& row = audit_.emplace_back();
+        row.record.number = audit_.size();
+        row.record.entry = entry;
+        row.record.result = AuditResultOf(result);
+      }
     }
-    done(absl::OkStatus());
+    done(recorded);
   });
 }
 
@@ -45,6 +49,11 @@ void FakeEngine::VerifyAudit(Done<AuditVerdict> done) {
     verdict.broken = {2, "the record was changed"};
     done(std::move(verdict));
   });
+}
+
+void FakeEngine::FailRecords(absl::Status status) {
+  MutexLock lock(&mutex_);
+  record_error_ = std::move(status);
 }
 
 std::string FakeEngine::LastCaller() const {
