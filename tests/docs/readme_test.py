@@ -50,6 +50,11 @@ class Readme(unittest.TestCase):
                 mine = {name: default for name, (programs, default) in table.items() if program in programs}
                 self.assertEqual(mine, truth[program], f"{readme}: {program}")
 
+    def test_integration_tests_are_all_in_their_table(self):
+        folder = ROOT / "tests" / "integration"
+        rows = re.findall(r"^\| `(\w+_test)` \|", (folder / "README.md").read_text(), re.MULTILINE)
+        self.assertEqual(sorted(rows), sorted(path.stem for path in folder.glob("*_test.cc")))
+
     def test_both_show_the_same_commands_pages_and_code(self):
         def code(readme):
             text = (ROOT / readme).read_text()
