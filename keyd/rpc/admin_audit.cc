@@ -48,7 +48,11 @@ void AdminService::NoteLook(AuditEntry entry, std::function<void(absl::Status)> 
   const std::string kind = absl::StrCat(entry.what, " ", entry.who);
   std::optional<AuditEntry> told = looks_.Note(kind, std::move(entry), SystemClock().MonoNow());
   if (!told) return done(absl::OkStatus());
-  engine_->Record(*std::move(told), absl::OkStatus(), std::move(done));
+  engine_->Record(*std::move(told), absl::OkStatus(),
+                  [this, kind, done = std::move(done)](const absl::Status& recorded) {
+                    if (!recorded.ok()) looks_.Forget(kind);
+                    done(recorded);
+                  });
 }
 
 // All that were denied are alike: whoever guesses tokens may not fill the audit with it.

@@ -45,6 +45,12 @@ class CallThrottle {
     return entry;
   }
 
+  // What Note has told could not be recorded: the next call of this kind is to be.
+  void Forget(const std::string& kind) {
+    const MutexLock lock(&mutex_);
+    kinds_.erase(kind);
+  }
+
  private:
   struct Kind {
     MonoTime told_at;
