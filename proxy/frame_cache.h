@@ -6,6 +6,8 @@
 #include <cstddef>
 #include <new>
 
+#include "absl/base/config.h"
+
 namespace keypool::proxy {
 
 // One for each thread. What is given back to another thread than it was taken from stays there.
@@ -25,7 +27,7 @@ class FrameCache {
   static constexpr std::size_t kBytesMax = 4096;
   static constexpr int kKeptMax = 64;  // of one size
   // AddressSanitizer is to see each frame's end.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
   static constexpr bool kOff = true;
 #else
   static constexpr bool kOff = false;

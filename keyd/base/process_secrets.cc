@@ -8,10 +8,12 @@
 #include <cstring>
 #include <string>
 
+#include "absl/base/config.h"
+
 namespace keypool {
 
 void RefuseDumps() {
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER)
   const rlimit none = {0, 0};
   setrlimit(RLIMIT_CORE, &none);
   prctl(PR_SET_DUMPABLE, 0);

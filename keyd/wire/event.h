@@ -1,14 +1,8 @@
 // One event of a gRPC completion queue: what its tag points to.
 #pragma once
 
-#if defined(__SANITIZE_THREAD__)
-#define KEYPOOL_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define KEYPOOL_TSAN 1
-#endif
-#endif
-#ifdef KEYPOOL_TSAN
+#include "absl/base/config.h"
+#ifdef ABSL_HAVE_THREAD_SANITIZER
 #include <sanitizer/tsan_interface.h>
 #endif
 
@@ -22,7 +16,7 @@ class Event {
   // that gets the event: gRPC orders the two, and ThreadSanitizer, which cannot look into gRPC, is
   // told so.
   void* Tag() {
-#ifdef KEYPOOL_TSAN
+#ifdef ABSL_HAVE_THREAD_SANITIZER
     __tsan_release(this);
 #endif
     return this;
@@ -30,7 +24,7 @@ class Event {
 
   // Runs what `tag` stands for, on the thread of the queue. `ok` as in grpc::CompletionQueue::Next.
   static void Dispatch(void* tag, bool ok) {
-#ifdef KEYPOOL_TSAN
+#ifdef ABSL_HAVE_THREAD_SANITIZER
     __tsan_acquire(tag);
 #endif
     static_cast<Event*>(tag)->Run(ok);

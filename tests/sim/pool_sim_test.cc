@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "absl/base/config.h"
 #include "tests/sim/world.h"
 
 namespace keypool::sim {
@@ -15,7 +16,7 @@ namespace {
 
 constexpr int kSteps = 1500;
 // A sanitizer looks at the same code in each world, ten times slower.
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER)
 constexpr std::uint64_t kSeeds = 60;
 #else
 constexpr std::uint64_t kSeeds = 1000;

@@ -2,12 +2,13 @@
 
 #include <cstdlib>
 
+#include "absl/base/config.h"
 #include "absl/strings/str_cat.h"
 
 namespace keypool::itest {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 constexpr bool kBuiltWithSanitizer = true;
 #else
 constexpr bool kBuiltWithSanitizer = false;

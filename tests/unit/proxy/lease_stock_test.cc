@@ -13,7 +13,7 @@
 namespace keypool::proxy {
 namespace {
 
-class Taker : public LeaseTaker {
+class Taker final : public LeaseTaker {
  public:
   void OnLease(absl::StatusOr<client::AcquireResult> r) override {
     EXPECT_FALSE(result.has_value()) << "told twice";

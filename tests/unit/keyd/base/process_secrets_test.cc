@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 
+#include "absl/base/config.h"
+
 namespace keypool {
 namespace {
 
@@ -34,7 +36,7 @@ TEST(WipeEnvironment, WhatIsNotSetIsNoMistake) {
   EXPECT_TRUE(copy.empty());
 }
 
-#if !defined(__SANITIZE_ADDRESS__)
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER)
 [[noreturn]] void RefuseDumpsAndLook() {
   RefuseDumps();
   rlimit core = {};
