@@ -1,6 +1,6 @@
 // The scan says the same in any pieces; and on bodies that are sound JSON it finds what a whole
 // reading of the document finds.
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 #include <string>
 
 #include "proxy/body_model_scan.h"

@@ -1,7 +1,7 @@
 // Whatever a message says: the error is sound JSON of one shape, holds the message and nothing that
 // a header, a terminal or a page could take for itself, and reads back as what it tells.
 #include <algorithm>
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 #include <string>
 #include <utility>
 

@@ -1,7 +1,7 @@
 // The scan says the same in any pieces; every name could be told to keyd; and on bodies that are
 // sound JSON it finds what a whole reading of the document finds.
 #include <algorithm>
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 #include <string>
 #include <vector>
 

@@ -2,7 +2,6 @@
 // finds in their texts.
 #include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/src.hpp>
 #include <string>
 #include <type_traits>
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/src.hpp>
+#include <boost/json.hpp>
 #include <new>
 #include <string>
 
