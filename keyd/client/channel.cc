@@ -59,7 +59,7 @@ std::shared_ptr<grpc::ChannelCredentials> Credentials(const TlsFiles& files) {
 }  // namespace
 
 std::shared_ptr<grpc::Channel> OpenChannel(const KeydAddress& address) {
-  wire::KeepGrpcLoaded();
+  wire::SetUpGrpc();
   if (const auto target = TlsTarget(address.text)) {
     return grpc::CreateCustomChannel("dns:///" + *target, Credentials(address.tls), Arguments());
   }

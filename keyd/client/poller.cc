@@ -15,7 +15,7 @@ constexpr absl::Duration kIdle = absl::Seconds(5);
 
 Poller::Poller()
     : thread_([this] {
-        wire::KeepGrpcLoaded();
+        wire::SetUpGrpc();
         Run();
       }) {}
 

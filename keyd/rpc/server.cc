@@ -85,7 +85,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   KP_RETURN_IF_ERROR(ClearSocketPath(*path));
   const absl::StatusOr<Epoch> epoch = AskEpoch(engine);
   if (!epoch.ok()) return epoch.status();
-  wire::KeepGrpcLoaded();
+  wire::SetUpGrpc();
   static std::once_flag reflection;
   std::call_once(reflection, [] { grpc::reflection::InitProtoReflectionServerBuilderPlugin(); });
   auto server = std::make_unique<ServerImpl>(
